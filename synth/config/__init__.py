@@ -1,0 +1,1 @@
+"""The configuration of one table: YAML in, frozen typed sections out."""

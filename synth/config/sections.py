@@ -1,0 +1,269 @@
+"""Typed sections of a table's YAML; `conf/base.yaml` explains every key and holds its default."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from synth.core.schema import Kind, PrivacyUnit
+from synth.privacy.budget import Budget
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class MaskOperator(StrEnum):
+    """What masking does to a value."""
+
+    DROP = "drop"
+    REDACT = "redact"
+    KEEP_LAST_4 = "keep_last_4"
+    HASH = "hash"
+    KEEP = "keep"
+
+
+class Table(_Section):
+    """Where a table lies: a path with a format, or a name in the catalog."""
+
+    path: str | None = None
+    format: Literal["parquet", "orc", "csv", "json"] = "parquet"
+    options: dict[str, str] = {}
+    table: str | None = None
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _plain_options(cls, options: Any) -> Any:
+        """Reader options are strings to Spark; YAML's true and numbers are welcome."""
+        if not isinstance(options, dict):
+            return options
+        return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in options.items()}
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.path and self.table:
+            raise ValueError("names both a path and a table; keep one")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The path or table name, for messages."""
+        return self.table or self.path or "nowhere"
+
+
+class Source(Table):
+    """The sensitive table."""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if not (self.path or self.table):
+            raise ValueError("needs a path or a table")
+        return self
+
+
+class Target(Table):
+    """The synthetic table."""
+
+    mode: Literal["overwrite", "append", "error"] = "overwrite"
+    partition_by: tuple[str, ...] = ()
+
+
+class EntityUnit(_Section):
+    entity: str
+    max_rows: Annotated[int, Field(ge=1)] = 1
+
+
+class Split(_Section):
+    scan: Annotated[float, Field(gt=0, lt=1)] = 0.03
+    prepare: Annotated[float, Field(gt=0, lt=1)] = 0.12
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if not self.scan + self.prepare < 1:
+            raise ValueError("scan and prepare must leave something to train with")
+        return self
+
+
+class Privacy(_Section):
+    unit: Literal["row"] | EntityUnit = "row"
+    epsilon: float | None = 1.0
+    delta: float = 1e-5
+    split: Split = Split()
+    selection_delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    @field_validator("epsilon")
+    @classmethod
+    def _above_zero(cls, epsilon: float | None) -> float | None:
+        if epsilon is not None and not epsilon > 0:
+            raise ValueError(f"must be > 0, or null for no privacy, got {epsilon}")
+        return epsilon
+
+    @field_validator("delta")
+    @classmethod
+    def _a_small_probability(cls, delta: float) -> float:
+        if not 0 < delta < 0.1:
+            raise ValueError(f"must be in (0, 0.1), got {delta}")
+        return delta
+
+    @property
+    def budget(self) -> Budget | None:
+        """The cap; None if the user asked for no privacy."""
+        return None if self.epsilon is None else Budget(epsilon=self.epsilon, delta=self.delta)
+
+    @property
+    def privacy_unit(self) -> PrivacyUnit:
+        if isinstance(self.unit, EntityUnit):
+            return PrivacyUnit(entity=self.unit.entity, max_rows=self.unit.max_rows)
+        return PrivacyUnit()
+
+
+class ColumnSettings(_Section):
+    """What the user declares about a column; declared facts are public and cost nothing."""
+
+    kind: Kind | None = None
+    lower: float | None = None
+    upper: float | None = None
+    categories: tuple[str, ...] | None = None
+    decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+    format: str | None = None
+    entity: str | None = None
+    drop: bool = False
+    mask: MaskOperator | None = None
+
+    @field_validator("categories", mode="before")
+    @classmethod
+    def _as_strings(cls, categories: Any) -> Any:
+        if not isinstance(categories, list | tuple):
+            return categories
+        return [str(c).lower() if isinstance(c, bool) else str(c) for c in categories]
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ValueError(f"lower {self.lower} must be below upper {self.upper}")
+        if self.categories is not None and len(set(self.categories)) != len(self.categories):
+            raise ValueError("categories must differ")
+        return self
+
+
+class Scan(_Section):
+    min_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    min_share_named: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+class Mask(_Section):
+    path: str | None = None
+    key_file: str | None = None
+    templates: dict[str, MaskOperator] = {}
+
+
+class Prepare(_Section):
+    bins: Annotated[int, Field(ge=2, le=1000)] = 20
+    files: Annotated[int, Field(ge=1, le=10000)] = 8
+    max_distinct: Annotated[int, Field(ge=1)] = 1_000_000
+
+
+class VaeModel(_Section):
+    kind: Literal["vae"] = "vae"
+    latent: Annotated[int, Field(ge=1, le=4096)] = 24
+    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (256, 256)
+    beta: Annotated[float, Field(gt=0)] = 0.5
+    seed: Annotated[int, Field(ge=0)] = 0
+    align_marginals: bool = True
+
+
+class Launcher(StrEnum):
+    """How training ranks are started."""
+
+    HOROVODRUN = "horovodrun"
+    SPARK = "spark"
+    SINGLE = "single"
+
+
+class Train(_Section):
+    launcher: Launcher = Launcher.HOROVODRUN
+    ranks: Annotated[int, Field(ge=1)] = 2
+    network_interface: str | None = None
+    hosts: str | None = None
+    sample_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    expected_batch_size: Annotated[int, Field(ge=1)] = 1000
+    steps: Annotated[int, Field(ge=1)] = 1500
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    physical_batch_size: Annotated[int, Field(ge=1)] = 1024
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0
+    timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
+
+
+class Generate(_Section):
+    rows: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    partitions: Annotated[int, Field(ge=1)] | None = None
+
+
+class Evaluate(_Section):
+    target: str | None = None
+    holdout: Source | None = None
+    sample_rows: Annotated[int, Field(ge=100)] = 50_000
+
+
+class Track(_Section):
+    uri: str | None = None
+    experiment: str = "lakesynth"
+    internal: bool = False
+
+
+class LedgerSettings(_Section):
+    url: str | None = None
+
+
+class SparkSettings(_Section):
+    master: str | None = None
+    conf: dict[str, str] = {}
+
+    @field_validator("conf", mode="before")
+    @classmethod
+    def _plain_conf(cls, conf: Any) -> Any:
+        if not isinstance(conf, dict):
+            return conf
+        return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in conf.items()}
+
+
+class Config(_Section):
+    """Everything about one table."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    source: Source
+    target: Target = Target()
+    privacy: Privacy = Privacy()
+    columns: dict[str, ColumnSettings] = {}
+    scan: Scan = Scan()
+    mask: Mask = Mask()
+    prepare: Prepare = Prepare()
+    model: VaeModel = VaeModel()
+    train: Train = Train()
+    generate: Generate = Generate()
+    evaluate: Evaluate = Evaluate()
+    track: Track = Track()
+    ledger: LedgerSettings = LedgerSettings()
+    spark: SparkSettings = SparkSettings()
+
+    @model_validator(mode="after")
+    def _stages_agree(self) -> Self:
+        faults = []
+        train = self.train.ranks if self.train.launcher is not Launcher.SINGLE else 1
+        if self.prepare.files < train:
+            faults.append(f"prepare.files is {self.prepare.files}, below train.ranks {train}")
+        same_place = (self.target.path and self.target.path == self.source.path) or (
+            self.target.table and self.target.table == self.source.table
+        )
+        if same_place:
+            faults.append("target is the source itself; the synthetic table must go elsewhere")
+        dropped = {name for name, column in self.columns.items() if column.drop}
+        for name in sorted(dropped & set(self.target.partition_by)):
+            faults.append(f"target.partition_by names the dropped column {name!r}")
+        if self.evaluate.target in dropped:
+            faults.append(f"evaluate.target is the dropped column {self.evaluate.target!r}")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self

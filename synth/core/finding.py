@@ -1,0 +1,76 @@
+"""What a scan says about each column: which personal data, and of what kind the values are."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synth.core.schema import Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One column's finding; every number in it was released with noise and paid for.
+
+    Attributes:
+      column: the column's name.
+      kind: how its values are best modelled, judged from the released shares.
+      entity: the kind of personal data, such as `ssn` or `birth_date`; None if none.
+      share: released share of non-null values that look like `entity`, in [0, 1]; None without entity.
+      null_share: released share of nulls, in [0, 1].
+      confidence: in [0, 1], from values, checksums and the column's name together.
+      evidence: what spoke for it, in words such as "name", "pattern", "checksum".
+      decimals: digits after the point that most values have; None if not a real column.
+      format: strptime format of most values; None if not a date held as string.
+    """
+
+    column: str
+    kind: Kind
+    entity: str | None = None
+    share: float | None = None
+    null_share: float = 0.0
+    confidence: float = 0.0
+    evidence: tuple[str, ...] = ()
+    decimals: int | None = None
+    format: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` turns them back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, Any]) -> "Finding":
+        """The finding that `to_dict` described."""
+        return Finding(**{**fields, "kind": Kind(fields["kind"]), "evidence": tuple(fields["evidence"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All findings of a table, in column order, with the released row count they are shares of."""
+
+    table: str
+    n_rows: float
+    columns: tuple[Finding, ...]
+
+    def column(self, name: str) -> Finding:
+        """The finding of that column; KeyError if the scan did not see it."""
+        for finding in self.columns:
+            if finding.column == name:
+                return finding
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` turns them back."""
+        return {
+            "table": self.table,
+            "n_rows": self.n_rows,
+            "columns": [finding.to_dict() for finding in self.columns],
+        }
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, Any]) -> "Findings":
+        """The findings that `to_dict` described."""
+        return Findings(
+            table=fields["table"],
+            n_rows=fields["n_rows"],
+            columns=tuple(Finding.from_dict(finding) for finding in fields["columns"]),
+        )

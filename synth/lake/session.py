@@ -1,0 +1,50 @@
+"""The Spark session, with the few settings that correctness depends on."""
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from synth.config.sections import SparkSettings
+
+_REQUIRED = {
+    # Dates and timestamps mean the same on every machine.
+    "spark.sql.session.timeZone": "UTC",
+    # Every field of a CSV line is looked at, so that FAILFAST sees every damaged line.
+    "spark.sql.csv.parser.columnPruning.enabled": "false",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+}
+
+_DEFAULTS = {
+    "spark.sql.shuffle.partitions": "16",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.driver.memory": "4g",
+    "spark.log.level": "ERROR",
+    "spark.ui.enabled": "false",
+}
+
+
+def open_session(app_name: str, settings: SparkSettings) -> SparkSession:
+    """The running session, or a new one; the user's `spark.conf` wins over our defaults.
+
+    A session started by spark-submit keeps the master it was submitted to.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(app_name)
+    if settings.master:
+        builder = builder.master(settings.master)
+    elif not _submitted():
+        builder = builder.master("local[*]")
+        for key, value in _DEFAULTS.items():
+            builder = builder.config(key, value)
+    for key, value in {**settings.conf, **_REQUIRED}.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel(settings.conf.get("spark.log.level", "ERROR"))
+    return session
+
+
+def _submitted() -> bool:
+    """Whether spark-submit started this process: it hands the gateway to the Java side over."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ

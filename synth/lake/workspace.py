@@ -1,0 +1,95 @@
+"""The run's folder: the only place that spells where artifacts lie."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from synth.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below WORKDIR; `private/` holds what must never leave the trusted side."""
+
+    root: Path
+
+    @staticmethod
+    def open(root: str | Path) -> "Workspace":
+        """The workspace at `root`, made if missing."""
+        path = Path(root).expanduser().absolute()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            private = path / "private"
+            private.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"workdir {path} cannot be written: {error.strerror}") from error
+        return Workspace(path)
+
+    @property
+    def findings(self) -> Path:
+        """Folder of `findings.json`."""
+        return self.root / "scan"
+
+    @property
+    def masked(self) -> Path:
+        """Folder of the masked table, unless mask.path names another."""
+        return self.root / "masked"
+
+    @property
+    def prepared(self) -> Path:
+        """Folder of the coded Parquet (`codes/`) and `prepared.json`."""
+        return self.root / "prepared"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the model artifact."""
+        return self.root / "model"
+
+    @property
+    def synthetic(self) -> Path:
+        """Folder of the synthetic table, unless target names another place."""
+        return self.root / "synthetic"
+
+    @property
+    def generated(self) -> Path:
+        """Folder of what generation says about itself, wherever its table went."""
+        return self.root / "generated"
+
+    @property
+    def report(self) -> Path:
+        """Folder of `report.html` and `report.json`."""
+        return self.root / "report"
+
+    @property
+    def training(self) -> Path:
+        """Private folder of checkpoints, logs and progress of training."""
+        return self.root / "private" / "training"
+
+    @property
+    def run_file(self) -> Path:
+        """Which tracked run the stages of this workspace belong to."""
+        return self.root / "run.json"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The default tracking store."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Where the default tracking store keeps its artifacts."""
+        return self.root / "mlartifacts"
+
+    def secret(self, name: str) -> bytes:
+        """32 secret bytes of that name, drawn from OS entropy once per workspace and kept readable
+        by the owner only."""
+        path = self.root / "private" / f"{name}.key"
+        try:
+            # O_EXCL: of two processes that draw at once, one wins and both read its key.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return bytes.fromhex(path.read_text(encoding="ascii"))
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+        return bytes.fromhex(path.read_text(encoding="ascii"))

@@ -1,0 +1,1 @@
+"""The budget, its book, and every draw of noise outside DP-SGD."""

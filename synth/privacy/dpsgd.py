@@ -1,0 +1,127 @@
+"""From what training wants to a calibrated plan; only `calibrate` makes one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from synth.core import check
+from synth.errors import BudgetExceeded
+from synth.privacy import accountant
+from synth.privacy.budget import Budget, DpSgdSteps, Event, NoPrivacy
+
+_CALIBRATED = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpSgdPlan:
+    """DP-SGD with all its numbers fixed before training starts.
+
+    Attributes:
+      sample_rate: probability that each privacy unit joins each step, independently.
+      steps: every rank runs exactly this many.
+      noise_multiplier: noise standard deviation / max_grad_norm; 0 only without privacy.
+      max_grad_norm: L2 norm to which each unit's gradient is clipped.
+      expected_batch_size: sample_rate x released number of units: the divisor of every step's sum.
+    """
+
+    sample_rate: float
+    steps: int
+    noise_multiplier: float
+    max_grad_norm: float
+    expected_batch_size: float
+    _proof: object = field(repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self._proof is not _CALIBRATED:
+            raise TypeError("a DpSgdPlan is made by DpSgdSpec.calibrate or without_privacy")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether noise is added."""
+        return self.noise_multiplier > 0
+
+    @property
+    def event(self) -> Event:
+        """What to charge before training starts."""
+        if not self.is_private:
+            return NoPrivacy()
+        return DpSgdSteps(
+            sample_rate=self.sample_rate, noise_multiplier=self.noise_multiplier, steps=self.steps
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        """The numbers, for the workers' specification; `for_charged` turns them back."""
+        return {
+            "sample_rate": self.sample_rate,
+            "steps": self.steps,
+            "noise_multiplier": self.noise_multiplier,
+            "max_grad_norm": self.max_grad_norm,
+            "expected_batch_size": self.expected_batch_size,
+        }
+
+    @staticmethod
+    def for_charged(fields: dict[str, float], events: Sequence[Event]) -> "DpSgdPlan":
+        """The plan that `to_dict` described, if `events`, read from the ledger, paid for it.
+
+        Raises: ValueError if they did not.
+        """
+        plan = DpSgdPlan(**{**fields, "steps": int(fields["steps"])}, _proof=_CALIBRATED)  # type: ignore[arg-type]
+        if plan.event not in events:
+            raise ValueError("the ledger's entry does not pay for this training plan")
+        return plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpSgdSpec:
+    """What training wants; the noise is not known yet.
+
+    Exactly one of `sample_rate` and `expected_batch_size` decides how many units join a step.
+    """
+
+    steps: int
+    max_grad_norm: float
+    sample_rate: float | None
+    expected_batch_size: int
+
+    def __post_init__(self) -> None:
+        check.at_least(self.steps, 1, "train.steps")
+        check.positive(self.max_grad_norm, "train.max_grad_norm")
+
+    def rate(self, n_units: int) -> float:
+        """Sample rate for a released number of units, at most 1."""
+        if self.sample_rate is not None:
+            return self.sample_rate
+        return min(1.0, self.expected_batch_size / max(n_units, 1))
+
+    def calibrate(self, budget: Budget, prior: Sequence[Event], n_units: int) -> DpSgdPlan:
+        """Spend all that `prior` left of the budget on the noise of this training.
+
+        Args:
+          n_units: released number of privacy units.
+        Raises: BudgetExceeded if nothing is left, or nothing useful fits.
+        """
+        rate = self.rate(n_units)
+        try:
+            noise_multiplier = accountant.calibrate_noise_multiplier(
+                prior, budget=budget, sample_rate=rate, steps=self.steps
+            )
+        except ValueError as error:
+            spent = accountant.epsilon(prior, budget.delta)
+            raise BudgetExceeded(
+                f"stage 'train' has nothing to spend: {spent:.4g} of epsilon={budget.epsilon:.4g} is spent "
+                f"at delta={budget.delta:g}; raise privacy.epsilon"
+            ) from error
+        return self._plan(rate, noise_multiplier, n_units)
+
+    def without_privacy(self, n_units: int) -> DpSgdPlan:
+        """The same training without noise, for a user who set `privacy.epsilon: null`."""
+        return self._plan(self.rate(n_units), 0.0, n_units)
+
+    def _plan(self, rate: float, noise_multiplier: float, n_units: int) -> DpSgdPlan:
+        return DpSgdPlan(
+            sample_rate=rate,
+            steps=self.steps,
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=self.max_grad_norm,
+            expected_batch_size=rate * max(n_units, 1),
+            _proof=_CALIBRATED,
+        )

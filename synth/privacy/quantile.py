@@ -1,0 +1,125 @@
+"""Private bins of about equal mass: a noisy tree over a public grid, refined where the mass is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.core.grid import LEVELS, Grid
+from synth.privacy import noise
+from synth.privacy.ledger import Receipt
+from synth.privacy.released import Released
+
+_SIGNIFICANT = 4.0
+"""Noise standard deviations above which a node's count is taken to be more than noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MassCells:
+    """Runs of grid cells with their estimated counts, in order, without overlap.
+
+    first, last: int64 [m], inclusive cell numbers. mass: float64 [m], > 0.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    mass: NDArray[np.float64]
+
+
+def release_mass(
+    counts: Mapping[int, int], grid: Grid, receipt: Receipt, *, bins: int
+) -> Released[MassCells]:
+    """Where the mass of a column lies, fine enough for `bins` bins of equal mass.
+
+    Every level of the grid's tree is one histogram in which a row counts once; the receipt must pay
+    for `len(LEVELS)` of them. Only children of nodes heavy enough to matter are looked at: the rest of
+    a level's noisy counts would be discarded unread, so they are not drawn.
+
+    Args:
+      counts: exact count per occupied cell.
+      bins: number of bins wanted; nodes lighter than half a bin are not split further.
+    """
+    cells = np.fromiter(counts, dtype=np.int64, count=len(counts))
+    exact = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+    scale = noise.scale_of(receipt)
+    floor = max(_SIGNIFICANT * scale, 0.5)
+
+    nodes = np.arange(grid.n_cells >> LEVELS[0], dtype=np.int64)
+    estimates = noise.noisy_counts(_node_counts(cells, exact, LEVELS[0], nodes), receipt).value
+    kept = estimates > floor
+    nodes, mass = nodes[kept], estimates[kept].astype(np.float64)
+    total = mass.sum()
+    first, last, weight = [], [], []
+    for coarse, fine in zip(LEVELS[:-1], LEVELS[1:], strict=True):
+        split = mass > max(total / bins / 2, floor)
+        first.append(nodes[~split] << coarse)
+        last.append(((nodes[~split] + 1) << coarse) - 1)
+        weight.append(mass[~split])
+        fan = 1 << (coarse - fine)
+        children = ((nodes[split] << (coarse - fine))[:, None] + np.arange(fan)).ravel()
+        noisy = noise.noisy_counts(_node_counts(cells, exact, fine, children), receipt).value
+        shares = _share_out(noisy.reshape(-1, fan).astype(np.float64), mass[split], scale).ravel()
+        nodes, mass = children[shares > 0], shares[shares > 0]
+    first.append(nodes)
+    last.append(nodes)
+    weight.append(mass)
+    order = np.argsort(np.concatenate(first), kind="stable")
+    return Released(
+        MassCells(
+            first=np.concatenate(first)[order],
+            last=np.concatenate(last)[order],
+            mass=np.concatenate(weight)[order],
+        ),
+        receipt.entry,
+    )
+
+
+def equal_mass_groups(mass: NDArray[np.float64], bins: int, noise_scale: float) -> list[slice]:
+    """Consecutive runs of cells with about equal mass; a cell heavier than a bin stands alone.
+
+    Fewer than `bins` groups come out where a bin of equal mass would not stand out of the noise.
+    """
+    total = mass.sum()
+    wanted = bins if noise_scale == 0 else max(1, min(bins, int(total / (2 * _SIGNIFICANT * noise_scale))))
+    target = total / wanted if wanted else 0.0
+    groups: list[slice] = []
+    start, gathered = 0, 0.0
+    for index, weight in enumerate(mass):
+        heavy = weight >= target
+        if index > start and (heavy or gathered + weight / 2 >= target):
+            groups.append(slice(start, index))
+            start, gathered = index, 0.0
+        gathered += weight
+        if heavy:
+            groups.append(slice(start, index + 1))
+            start, gathered = index + 1, 0.0
+    if start < len(mass):
+        groups.append(slice(start, len(mass)))
+    return groups
+
+
+def _node_counts(
+    cells: NDArray[np.int64], exact: NDArray[np.int64], shift: int, nodes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Exact counts of sorted `nodes` on the level of `shift`."""
+    result = np.zeros(len(nodes), dtype=np.int64)
+    if len(nodes) == 0 or len(cells) == 0:
+        return result
+    ancestors = cells >> shift
+    position = np.minimum(np.searchsorted(nodes, ancestors), len(nodes) - 1)
+    inside = nodes[position] == ancestors
+    np.add.at(result, position[inside], exact[inside])
+    return result
+
+
+def _share_out(
+    children: NDArray[np.float64], parent: NDArray[np.float64], scale: float
+) -> NDArray[np.float64]:
+    """Children [m, fan] made consistent with their parents [m]: insignificant ones to zero, sums kept."""
+    fan = children.shape[1] if children.size else 1
+    adjusted = children + (parent - children.sum(axis=1))[:, None] / fan
+    kept = np.where(adjusted > min(2.0, _SIGNIFICANT) * scale, adjusted, 0.0)
+    none = kept.sum(axis=1) == 0
+    kept[none] = np.maximum(adjusted[none], 0.0)
+    return kept * (parent / np.maximum(kept.sum(axis=1), 1e-300))[:, None]
