@@ -17,7 +17,7 @@ class ArtifactError(SynthError):
     """A stage's artifact is missing, damaged, or was made from something else."""
 
 
-class BudgetExceeded(SynthError):
+class BudgetExceeded(SynthError):  # noqa: N818 - the name is the sentence
     """A charge would take the table above its privacy budget; nothing was drawn."""
 
 

@@ -65,7 +65,7 @@ class Target(Table):
     """The synthetic table."""
 
     mode: Literal["overwrite", "append", "error"] = "overwrite"
-    partition_by: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] | None = None
 
 
 class EntityUnit(_Section):
@@ -260,7 +260,7 @@ class Config(_Section):
         if same_place:
             faults.append("target is the source itself; the synthetic table must go elsewhere")
         dropped = {name for name, column in self.columns.items() if column.drop}
-        for name in sorted(dropped & set(self.target.partition_by)):
+        for name in sorted(dropped & set(self.target.partition_by or ())):
             faults.append(f"target.partition_by names the dropped column {name!r}")
         if self.evaluate.target in dropped:
             faults.append(f"evaluate.target is the dropped column {self.evaluate.target!r}")

@@ -64,6 +64,7 @@ class Column:
       decimals: digits after the point of a real column; None keeps full precision.
       format: strptime format of dates and timestamps held in string columns; `%-m` and `%-d` mean
         "written without leading zero".
+      null_share: released share of nulls, for columns that are made up.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Column:
     categories: tuple[str, ...] | None = None
     decimals: int | None = None
     format: str | None = None
+    null_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

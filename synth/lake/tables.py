@@ -101,20 +101,26 @@ def fingerprint(frame: DataFrame, source: Source) -> str | None:
     return hashlib.sha256("\n".join([settings, *lines]).encode()).hexdigest()
 
 
-def write_table(frame: DataFrame, target: Target, *, expected_rows: int) -> None:
+def write_table(
+    frame: DataFrame, target: Target, *, expected_rows: int, properties: dict[str, str] | None = None
+) -> None:
     """Write the frame to the target, replacing or extending it only after it was written elsewhere whole.
 
     Args:
       expected_rows: rows that must have been written before the swap.
+      properties: facts about the table, kept as table properties or in `_lakesynth.json` beside the data.
     Raises: ConfigError if the target exists and its mode is `error`, or its columns do not fit.
     """
-    unknown = [name for name in target.partition_by if name not in frame.columns]
+    unknown = [name for name in target.partition_by or () if name not in frame.columns]
     if unknown:
         raise ConfigError(f"target.partition_by names no column of the table: {', '.join(unknown)}")
     if target.table:
         _write_catalog_table(frame, target, expected_rows)
+        for key, value in (properties or {}).items():
+            text = value.replace("\\", "").replace("'", "")
+            frame.sparkSession.sql(f"ALTER TABLE {target.table} SET TBLPROPERTIES ('{key}' = '{text}')")
     elif target.path:
-        _write_path(frame, target, target.path, expected_rows)
+        _write_path(frame, target, target.path, expected_rows, properties or {})
     else:
         raise ValueError("the target names neither a path nor a table")
 
@@ -169,7 +175,9 @@ def _reason(error: Exception) -> str | None:
     return None
 
 
-def _write_path(frame: DataFrame, target: Target, path: str, expected_rows: int) -> None:
+def _write_path(
+    frame: DataFrame, target: Target, path: str, expected_rows: int, properties: dict[str, str]
+) -> None:
     spark = frame.sparkSession
     files, place = _file_system(spark, path)
     staging_path = f"{path.rstrip('/')}.staging-{secrets.token_hex(4)}"
@@ -180,7 +188,9 @@ def _write_path(frame: DataFrame, target: Target, path: str, expected_rows: int)
         if target.mode == "append" and files.exists(place):
             staged = _read_back(spark, target, staging_path, frame)
             _writer(staged, target).mode("append").save(path)
+            _write_properties(spark, path, properties)
             return
+        _write_properties(spark, staging_path, properties)
         old = None
         if files.exists(place):
             _, old = _file_system(spark, f"{path.rstrip('/')}.old-{secrets.token_hex(4)}")
@@ -194,6 +204,28 @@ def _write_path(frame: DataFrame, target: Target, path: str, expected_rows: int)
     finally:
         if files.exists(staging):
             files.delete(staging, True)
+
+
+def _write_properties(spark: SparkSession, folder: str, properties: dict[str, str]) -> None:
+    # Spark and Hive skip files whose names begin with an underscore.
+    files, place = _file_system(spark, f"{folder.rstrip('/')}/_lakesynth.json")
+    stream = files.create(place, True)
+    try:
+        stream.write(bytearray(json.dumps(properties, indent=2).encode()))
+    finally:
+        stream.close()
+
+
+def partition_columns(frame: DataFrame, source: Source) -> tuple[str, ...]:
+    """Columns by which the source is partitioned, from the catalog or from its folders' names."""
+    if source.table:
+        listed = frame.sparkSession.catalog.listColumns(source.table)
+        return tuple(column.name for column in listed if column.isPartition)
+    files = frame.inputFiles()
+    if not files:
+        return ()
+    named = [part.split("=", 1)[0] for part in files[0].split("/") if "=" in part]
+    return tuple(name for name in frame.columns if name in named)
 
 
 def _read_back(spark: SparkSession, target: Target, path: str, frame: DataFrame) -> DataFrame:

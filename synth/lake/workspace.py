@@ -1,5 +1,6 @@
 """The run's folder: the only place that spells where artifacts lie."""
 
+import hashlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -80,6 +81,11 @@ class Workspace:
     def mlflow_artifacts(self) -> Path:
         """Where the default tracking store keeps its artifacts."""
         return self.root / "mlartifacts"
+
+    @property
+    def run_id(self) -> str:
+        """The name of this workspace's run in the ledger, drawn once."""
+        return hashlib.sha256(b"run" + self.secret("run")).hexdigest()[:16]
 
     def secret(self, name: str) -> bytes:
         """32 secret bytes of that name, drawn from OS entropy once per workspace and kept readable

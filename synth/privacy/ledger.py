@@ -87,7 +87,8 @@ class Ledger:
             with self._locked() as connection:
                 _METADATA.create_all(connection)
         except (SQLAlchemyError, OSError, ImportError) as error:
-            raise ConfigError(f"the ledger {url!r} cannot be opened ({error}); set ledger.url") from error
+            reason = getattr(error, "orig", error)
+            raise ConfigError(f"the ledger {url!r} cannot be opened ({reason}); set ledger.url") from error
 
     def charge(self, spend: Spend, budget: Budget | None) -> Receipt:
         """Write the spend into the book, or refuse it and write nothing.
@@ -118,6 +119,11 @@ class Ledger:
             key = inserted.inserted_primary_key
         assert key is not None
         return Receipt(entry=int(key[0]), events=spend.events)
+
+    def check(self, spend: Spend, budget: Budget | None) -> None:
+        """Raise BudgetExceeded if `charge` would, and write nothing: for asking before long work."""
+        if budget is not None:
+            self._refuse_overspending(self.entries(spend.table), spend, budget)
 
     def entries(self, table: str) -> list[Entry]:
         """All lines of one table, oldest first."""

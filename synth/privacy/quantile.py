@@ -1,5 +1,6 @@
 """Private bins of about equal mass: a noisy tree over a public grid, refined where the mass is."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ def release_mass(
     nodes, mass = nodes[kept], estimates[kept].astype(np.float64)
     total = mass.sum()
     first, last, weight = [], [], []
-    for coarse, fine in zip(LEVELS[:-1], LEVELS[1:], strict=True):
+    for coarse, fine in itertools.pairwise(LEVELS):
         split = mass > max(total / bins / 2, floor)
         first.append(nodes[~split] << coarse)
         last.append(((nodes[~split] + 1) << coarse) - 1)
@@ -82,21 +83,15 @@ def equal_mass_groups(mass: NDArray[np.float64], bins: int, noise_scale: float) 
     """
     total = mass.sum()
     wanted = bins if noise_scale == 0 else max(1, min(bins, int(total / (2 * _SIGNIFICANT * noise_scale))))
-    target = total / wanted if wanted else 0.0
-    groups: list[slice] = []
-    start, gathered = 0, 0.0
-    for index, weight in enumerate(mass):
-        heavy = weight >= target
-        if index > start and (heavy or gathered + weight / 2 >= target):
-            groups.append(slice(start, index))
-            start, gathered = index, 0.0
-        gathered += weight
-        if heavy:
-            groups.append(slice(start, index + 1))
-            start, gathered = index + 1, 0.0
-    if start < len(mass):
-        groups.append(slice(start, len(mass)))
-    return groups
+    if len(mass) == 0:
+        return []
+    target = total / wanted
+    # The bin in which a cell's middle lies; heavy cells break the run on both sides.
+    place = np.floor((np.cumsum(mass) - mass / 2) / target)
+    heavy = mass >= target
+    starts = np.flatnonzero((np.diff(place) != 0) | heavy[1:] | heavy[:-1]) + 1
+    edges = [0, *starts.tolist(), len(mass)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 
 def _node_counts(
@@ -122,4 +117,5 @@ def _share_out(
     kept = np.where(adjusted > min(2.0, _SIGNIFICANT) * scale, adjusted, 0.0)
     none = kept.sum(axis=1) == 0
     kept[none] = np.maximum(adjusted[none], 0.0)
-    return kept * (parent / np.maximum(kept.sum(axis=1), 1e-300))[:, None]
+    shares: NDArray[np.float64] = kept * (parent / np.maximum(kept.sum(axis=1), 1e-300))[:, None]
+    return shares

@@ -1,0 +1,248 @@
+"""The command line: `synth plan | run | scan | mask | prepare | train | generate | evaluate | budget`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from synth.config.load import load_config
+from synth.config.sections import Config
+from synth.errors import SynthError
+from synth.lake.artifacts import read_json
+from synth.lake.workspace import Workspace
+from synth.pipeline import STAGES, Pipeline, describe_plan, open_ledger
+from synth.privacy.budget import event_to_dict
+from synth.privacy.view import spent
+
+app = typer.Typer(
+    help="A sensitive lake table in, a differentially private synthetic one out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_OUT = Console(highlight=False, soft_wrap=True)
+_STARTED = time.monotonic()
+
+ConfigFiles = Annotated[
+    list[Path], typer.Option("--config", "-c", help="Table's YAML; may be repeated, later files win.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override one setting: section.key=value.")
+]
+Workdir = Annotated[Path, typer.Option("--workdir", "-w", help="Folder for this run's artifacts.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Repeat stages whose artifacts could be used again, and pay again.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; a user's mistake ends in one line on stderr and exit code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, standalone_mode=True)
+    except SynthError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"synth: {error}".replace("\n", " "), file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _say(line: str) -> None:
+    print(f"[{time.monotonic() - _STARTED:6.1f} s] {line}", flush=True)
+
+
+def _run(
+    config: list[Path], overrides: list[str] | None, workdir: Path, fresh: bool, stages: tuple[str, ...]
+) -> None:
+    loaded = load_config(config, overrides or [])
+    workspace = Workspace.open(workdir)
+    if loaded.privacy.epsilon is None:
+        _say("privacy.epsilon is null: this run has NO PRIVACY; treat its output as sensitive as its source")
+    Pipeline(config=loaded, workspace=workspace, say=_say, fresh=fresh).run(stages)
+
+
+@app.command()
+def run(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Run all stages in one Spark session."""
+    _run(config, set, workdir, fresh, STAGES)
+    show_end(load_config(config, set or []), Workspace.open(workdir))
+
+
+@app.command()
+def scan(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Find personal data and kinds of values."""
+    _run(config, set, workdir, fresh, ("scan",))
+
+
+@app.command()
+def mask(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Write a masked copy by the findings' templates."""
+    _run(config, set, workdir, fresh, ("mask",))
+
+
+@app.command()
+def prepare(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Find categories and bins privately; write the coded table."""
+    _run(config, set, workdir, fresh, ("prepare",))
+
+
+@app.command()
+def train(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Train the model with what is left of the budget."""
+    _run(config, set, workdir, fresh, ("train",))
+
+
+@app.command()
+def generate(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Write the synthetic table."""
+    _run(config, set, workdir, fresh, ("generate",))
+
+
+@app.command()
+def evaluate(
+    config: ConfigFiles, workdir: Workdir, set: Overrides = None, fresh: Fresh = False, debug: Debug = False
+) -> None:
+    """Compare the synthetic table with the real one."""
+    _run(config, set, workdir, fresh, ("evaluate",))
+    show_end(load_config(config, set or []), Workspace.open(workdir))
+
+
+@app.command()
+def plan(config: ConfigFiles, set: Overrides = None, debug: Debug = False) -> None:
+    """Print the stages, the budget split and what will be charged, without touching data."""
+    loaded = load_config(config, set or [])
+    privacy = loaded.privacy
+    guarantee = (
+        f"epsilon {privacy.epsilon:g}, delta {privacy.delta:g}, unit: {privacy.privacy_unit}"
+        if privacy.epsilon is not None
+        else "NO PRIVACY (privacy.epsilon is null)"
+    )
+    table = Table(title=f"{loaded.name}: {loaded.source.place}\n{guarantee}", title_justify="left")
+    table.add_column("stage", style="bold")
+    table.add_column("what it does and charges", overflow="fold")
+    for stage, words in describe_plan(loaded, open_ledger(loaded.ledger.url)):
+        table.add_row(stage, words)
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def budget(
+    table: Annotated[str, typer.Option("--table", help="The table's name in its configuration.")],
+    ledger: Annotated[
+        str | None, typer.Option("--ledger", help="URL of the ledger; default: LAKESYNTH_LEDGER.")
+    ] = None,
+    delta: Annotated[float, typer.Option("--delta", help="Delta at which epsilon is computed.")] = 1e-5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the book as JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Print a table's ledger: what was charged, when, by whom, and the epsilon it adds up to."""
+    book = open_ledger(ledger)
+    entries = book.entries(table)
+    if not entries:
+        known = ", ".join(book.tables()) or "no table yet"
+        raise SynthError(f"the ledger has nothing on table {table!r}; it knows {known}")
+    view = spent(entries, delta)
+    if as_json:
+        lines = [
+            {**vars(entry), "events": [event_to_dict(event) for event in entry.events]} for entry in entries
+        ]
+        print(
+            json.dumps(
+                {
+                    "table": table,
+                    "epsilon": view.epsilon,
+                    "delta": delta,
+                    "by_stage": view.by_stage,
+                    "unprotected": view.unprotected,
+                    "entries": lines,
+                },
+                indent=2,
+            )
+        )
+        return
+    sheet = Table(title=f"Ledger of table {table}", title_justify="left")
+    for heading in ("entry", "charged at", "stage", "run", "user", "mechanisms"):
+        sheet.add_column(heading, overflow="fold")
+    for entry in entries:
+        mechanisms = "\n".join(_in_words(event_to_dict(event)) for event in entry.events)
+        sheet.add_row(str(entry.id), entry.charged_at, entry.stage, entry.run[:8], entry.user, mechanisms)
+    Console(highlight=False).print(sheet)
+    for stage, epsilon in view.by_stage.items():
+        _OUT.print(f"  {stage:10s} epsilon +{epsilon:.4g}")
+    _OUT.print(view.in_words(entries[-1].unit))
+
+
+def show_end(config: Config, workspace: Workspace) -> None:
+    """Where to look, what was spent, and the three figures that matter."""
+    report = read_json(workspace.report / "report.json")
+    privacy, utility = report["privacy"], report["utility"]
+    generated = read_json(workspace.generated / "generated.json")
+    target = generated["target"]["table"] or generated["target"]["path"]
+    sheet = Table(show_header=False, title=f"Lakesynth: {config.name}", title_justify="left", box=None)
+    sheet.add_column(style="bold")
+    sheet.add_column(overflow="fold")
+    sheet.add_row("synthetic table", f"{generated['rows']} rows in {target}")
+    sheet.add_row("report", str(workspace.report / "report.html"))
+    sheet.add_row(
+        "ledger",
+        f"synth budget --table {config.name}"
+        + (f" --ledger {config.ledger.url}" if config.ledger.url else ""),
+    )
+    if privacy["epsilon_total"] is None:
+        sheet.add_row("privacy", generated["lakesynth.privacy"])
+    else:
+        stages = ", ".join(f"{stage} {value:.3g}" for stage, value in privacy["by_stage"].items())
+        sheet.add_row(
+            "spent",
+            f"epsilon {privacy['epsilon_total']:.4g} of {config.privacy.epsilon:g} at delta {privacy['delta']:g} ({stages})",
+        )
+    sheet.add_row(
+        "1-way distance", _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best")
+    )
+    sheet.add_row(
+        "discriminator", _figure(report["discriminator_auc"], "AUC telling synthetic from real; 0.5 is best")
+    )
+    real = utility["auc_real"]
+    sheet.add_row(
+        "usefulness",
+        _figure(utility["auc_synthetic"], f"AUC trained on synthetic; {real:.3f} trained on real")
+        if real is not None
+        else "no column to predict",
+    )
+    _OUT.print(sheet)
+
+
+def _figure(value: float | None, words: str) -> str:
+    return "not measured" if value is None else f"{value:.3f}  ({words})"
+
+
+def _in_words(event: dict[str, object]) -> str:
+    parameters = ", ".join(
+        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in event.items()
+        if key != "type"
+    )
+    return f"{event['type']}({parameters})" if parameters else str(event["type"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Generation's door to Spark: blocks of rows, each made by whichever task gets it."""
+
+import functools
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark import SparkFiles
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructField, StructType, _parse_datatype_string
+
+from synth.core.prepared import PreparedManifest
+from synth.generate.rows import BLOCK, Sampler, block_of_rows
+
+LoadSampler = Callable[[Path], Sampler]
+
+
+def generated(
+    spark: SparkSession,
+    manifest: PreparedManifest,
+    model: Path,
+    load_sampler: LoadSampler,
+    *,
+    rows: int,
+    seed: int,
+    partitions: int | None,
+) -> DataFrame:
+    """The synthetic table, lazily: `rows` rows with the manifest's columns and types.
+
+    Args:
+      model: folder of the model's artifact; it travels to the workers as one file.
+      load_sampler: loads the artifact on a worker; called once per worker process.
+      partitions: how many tasks share the work; the rows do not depend on it.
+    """
+    bundle = _bundle(manifest, model)
+    spark.addArtifact(str(bundle), file=True)
+    schema = StructType(
+        [
+            StructField(column.name, _parse_datatype_string(column.spark_type), column.nullable)
+            for column in manifest.schema.columns
+        ]
+    )
+    arrow_schema = to_arrow_schema(schema)
+    types = {field.name: field.type for field in arrow_schema}
+    name = bundle.name
+
+    def make(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        sampler, released = _load(name, load_sampler)
+        for batch in batches:
+            for block in batch.column("block").to_pylist():
+                made = block_of_rows(sampler, released, block, seed, types)
+                left = rows - block * BLOCK
+                yield made if left >= BLOCK else made.slice(0, left)
+
+    n_blocks = -(-rows // BLOCK)
+    parts = partitions or spark.sparkContext.defaultParallelism * 4
+    blocks = spark.range(0, n_blocks, 1, min(parts, n_blocks)).withColumnRenamed("id", "block")
+    return blocks.mapInArrow(make, schema)
+
+
+def _bundle(manifest: PreparedManifest, model: Path) -> Path:
+    """One file with the model and the manifest, named by its content."""
+    scratch = Path(tempfile.mkdtemp(prefix="lakesynth-"))
+    folder = scratch / "bundle"
+    shutil.copytree(model, folder)
+    text = json.dumps(manifest.to_dict(), sort_keys=True)
+    (folder / "prepared.json").write_text(text, encoding="utf-8")
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.read_bytes())
+    archive = shutil.make_archive(str(scratch / f"model-{digest.hexdigest()[:16]}"), "zip", folder)
+    shutil.rmtree(folder)
+    return Path(archive)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(name: str, load_sampler: LoadSampler) -> tuple[Sampler, PreparedManifest]:
+    folder = Path(tempfile.mkdtemp(prefix="lakesynth-model-"))
+    try:
+        shutil.unpack_archive(SparkFiles.get(name), folder)
+        fields = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+        return load_sampler(folder), PreparedManifest.from_dict(fields)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,93 @@
+"""A variational autoencoder over coded rows; every layer is linear, so that gradients clip cheaply."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from synth.core.domain import Domain
+from synth.models.artifact import DecoderWeights
+
+_LOG_VARIANCE = 8.0
+"""Posterior log variances are kept within +- this, so that exp never overflows."""
+
+
+class Vae(nn.Module):
+    """One-hot codes -> Gaussian latent -> one softmax a column.
+
+    No batch norm and nothing else that mixes rows: the loss of a row depends on that row alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        domain: Domain,
+        latent: int,
+        hidden: Sequence[int],
+        beta: float,
+        log_shares: NDArray[np.float64],
+        seed: int,
+    ) -> None:
+        """Start at the independent model: whatever the latent, each column has its released marginal.
+
+        Args:
+          hidden: widths of the decoder's hidden layers; the encoder mirrors them.
+          log_shares: logarithms of the released 1-way marginals, [domain.total].
+        """
+        super().__init__()
+        self.domain = domain
+        self.latent = latent
+        self.beta = beta
+        self.encoder = _perceptron([domain.total, *reversed(hidden), 2 * latent], seed)
+        self.decoder = _perceptron([latent, *hidden, domain.total], seed + 1)
+        self._offsets = torch.tensor(domain.offsets[:-1])
+        *_, output = (layer for layer in self.decoder if isinstance(layer, nn.Linear))
+        nn.init.zeros_(output.weight)
+        output.bias.data = torch.from_numpy(log_shares).float()
+
+    def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
+        """Negative evidence lower bound of each row: cross entropies of its columns + beta * KL.
+
+        Args:
+          codes: int64 [..., K]. normals: float32 [..., latent], standard normal, one draw a row.
+        Returns: float32 [...], in nats.
+        Source: Kingma, Welling 2014; Higgins et al. 2017 for beta.
+        """
+        mean, log_variance = self.encode(codes)
+        logits = self.decoder(mean + (0.5 * log_variance).exp() * normals)  # [..., latent] -> [..., total]
+        columns = torch.split(logits, list(self.domain.sizes), dim=-1)
+        normalisers = torch.stack([column.logsumexp(-1) for column in columns], dim=-1)  # [..., K]
+        chosen = logits.gather(-1, codes + self._offsets)  # [..., total] -> [..., K]
+        kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(-1)
+        return (normalisers - chosen).sum(-1) + self.beta * kl
+
+    def encode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the posterior. int64 [..., K] -> 2 x float32 [..., latent]."""
+        one_hot = torch.zeros(*codes.shape[:-1], self.domain.total)
+        one_hot.scatter_(-1, codes + self._offsets, 1.0)  # [..., K] -> [..., total]
+        mean, log_variance = self.encoder(one_hot).chunk(2, dim=-1)  # [..., 2 latent] -> 2 x [..., latent]
+        return mean, log_variance.clamp(-_LOG_VARIANCE, _LOG_VARIANCE)
+
+    def decoder_weights(self) -> DecoderWeights:
+        """A copy of what sampling needs."""
+        layers = [layer for layer in self.decoder if isinstance(layer, nn.Linear)]
+        return DecoderWeights(
+            kernels=tuple(layer.weight.detach().T.contiguous().numpy().copy() for layer in layers),
+            biases=tuple(layer.bias.detach().numpy().copy() for layer in layers),
+        )
+
+
+def _perceptron(widths: Sequence[int], seed: int) -> nn.Sequential:
+    """Linear layers with rectifiers between them; the same weights for the same seed on every machine."""
+    generator = torch.Generator().manual_seed(seed)
+    layers: list[nn.Module] = []
+    for n_in, n_out in itertools.pairwise(widths):
+        linear = nn.Linear(n_in, n_out)
+        nn.init.normal_(linear.weight, std=math.sqrt(1 / n_in), generator=generator)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

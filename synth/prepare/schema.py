@@ -1,0 +1,89 @@
+"""What the synthetic table's columns will be: declared facts first, then the scan's released findings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from synth.config.sections import ColumnSettings
+from synth.core.finding import Findings
+from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
+from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
+
+_TEXT_TYPES = ("string", "varchar", "char")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A column as Spark reads it; all of it is public."""
+
+    name: str
+    spark_type: str
+    nullable: bool
+
+
+def resolve_schema(
+    table: str,
+    fields: Sequence[Field],
+    findings: Findings,
+    declared: Mapping[str, ColumnSettings],
+    unit: PrivacyUnit,
+    *,
+    untyped_source: bool,
+) -> TableSchema:
+    """Columns of the synthetic table in source order, dropped ones left out.
+
+    Args:
+      untyped_source: the source is a text file, whose columns are all strings; then numbers, and dates
+        in ISO form, get a type of their own in the synthetic table.
+    """
+    columns = []
+    for field in fields:
+        settings = declared.get(field.name, ColumnSettings())
+        if settings.drop:
+            continue
+        finding = findings.column(field.name)
+        kind = settings.kind or finding.kind
+        if field.name == unit.entity and settings.kind is None:
+            kind = Kind.ID  # a model of the entity's own name would be a model of who is in the table
+        if settings.categories is not None and settings.kind is None:
+            kind = Kind.CATEGORICAL
+        format = settings.format or finding.format
+        columns.append(
+            Column(
+                name=field.name,
+                spark_type=_output_type(field.spark_type, kind, format)
+                if untyped_source
+                else field.spark_type,
+                kind=kind,
+                nullable=field.nullable,
+                entity=settings.entity or finding.entity,
+                lower=settings.lower,
+                upper=settings.upper,
+                categories=_categories(field.spark_type, kind, settings),
+                decimals=settings.decimals if settings.decimals is not None else finding.decimals,
+                format=format,
+                null_share=finding.null_share if field.nullable else 0.0,
+            )
+        )
+    return TableSchema(name=table, columns=tuple(columns), unit=unit)
+
+
+def _output_type(spark_type: str, kind: Kind, format: str | None) -> str:
+    if not spark_type.startswith(_TEXT_TYPES):
+        return spark_type
+    match kind:
+        case Kind.INTEGER:
+            return "bigint"
+        case Kind.REAL:
+            return "double"
+        case Kind.DATE if format in (None, ISO_DATE):
+            return "date"
+        case Kind.TIMESTAMP if format in (None, ISO_TIMESTAMP):
+            return "timestamp"
+        case _:
+            return "string"
+
+
+def _categories(spark_type: str, kind: Kind, settings: ColumnSettings) -> tuple[str, ...] | None:
+    if settings.categories is None and kind is Kind.BOOLEAN and spark_type == "boolean":
+        return ("false", "true")
+    return settings.categories

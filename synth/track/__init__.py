@@ -1,0 +1,1 @@
+"""What a run asked, spent and won: sent to MLflow, or kept in memory."""

@@ -1,0 +1,257 @@
+"""Starts the training ranks: horovodrun, Spark tasks, or one process; all run the same `run_rank`."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, assert_never
+
+from synth.config.sections import Launcher
+from synth.errors import TrainingError
+from synth.lake.artifacts import read_json, write_json
+from synth.privacy import accountant
+from synth.privacy.budget import DpSgdSteps
+from synth.train.spec import TrainSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Report = Callable[[str], None]
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 15.0
+_START_SECONDS = 120
+_EPSILON_POINTS = 16
+_LOOPBACK = "lo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOutcome:
+    """What a training took.
+
+    Attributes:
+      steps: that shaped the weights.
+      seconds: of the loop in its last run, not of starting it.
+      units_per_second: privacy units that joined, by their expected number: the exact one is private.
+    """
+
+    steps: int
+    seconds: float
+    units_per_second: float
+    model_folder: Path
+
+
+def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> TrainingOutcome:
+    """Train as `spec.train.launcher` says and leave a model artifact in `spec.model_folder`.
+
+    Called again with the same ledger entry and run folder after a crash, it goes on from the last
+    checkpoint with the steps that are left.
+
+    Args:
+      spark: the session; needed by the spark launcher only.
+      progress: takes lines that may be shown to anyone.
+    Raises: TrainingError, with the first cause that a rank gave; what was charged stays charged.
+    """
+    spec = replace(spec, epsilon_by_step=_epsilon_by_step(spec))
+    _open_run_folder(spec)
+    match spec.train.launcher:
+        case Launcher.HOROVODRUN:
+            _run_horovodrun(spec, progress)
+        case Launcher.SPARK:
+            if spark is None:
+                raise ValueError("the spark launcher needs a Spark session")
+            _run_on_spark(spec, progress)
+        case Launcher.SINGLE:
+            _run_single(spec, progress)
+        case _:
+            assert_never(spec.train.launcher)
+    outcome = read_json(spec.run_folder / "outcome.json")
+    expected_units = outcome["steps"] * spec.plan.expected_batch_size
+    return TrainingOutcome(
+        steps=outcome["steps"],
+        seconds=outcome["seconds"],
+        units_per_second=expected_units / max(outcome["seconds"], 1e-9),
+        model_folder=spec.model_folder,
+    )
+
+
+def _epsilon_by_step(spec: TrainSpec) -> tuple[tuple[int, float], ...]:
+    """Epsilon of the training alone at a few steps; computed once, for it takes a tenth of a second each."""
+    plan = spec.plan
+    if not plan.is_private:
+        return ()
+    steps = sorted({max(1, plan.steps * i // _EPSILON_POINTS) for i in range(1, _EPSILON_POINTS + 1)})
+    events = [
+        DpSgdSteps(sample_rate=plan.sample_rate, noise_multiplier=plan.noise_multiplier, steps=n)
+        for n in steps
+    ]
+    return tuple((n, accountant.epsilon([event], spec.delta)) for n, event in zip(steps, events, strict=True))
+
+
+def _open_run_folder(spec: TrainSpec) -> None:
+    """Make the folder, or keep what the same charge left there; another charge's progress is removed.
+
+    Raises: TrainingError if the same ledger entry paid for a training with other settings.
+    """
+    spec.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spec_file = spec.run_folder / "spec.json"
+    if spec_file.exists():
+        earlier = read_json(spec_file)
+        if earlier["entry"] != spec.receipt.entry:
+            for name in ("checkpoint.pt", "progress.json", "loss.jsonl", "outcome.json"):
+                (spec.run_folder / name).unlink(missing_ok=True)
+        elif any(earlier[name] != spec.to_dict()[name] for name in ("prepared", "plan", "model")):
+            raise TrainingError(
+                f"ledger entry {spec.receipt.entry} was spent on a training with other settings; charge anew"
+            )
+    write_json(spec_file, spec.to_dict())
+
+
+def _run_single(spec: TrainSpec, progress: Report) -> None:
+    from synth.train.collective import SingleProcess
+    from synth.train.worker import run_rank
+
+    run_rank(spec, SingleProcess(), progress)
+
+
+def _run_horovodrun(spec: TrainSpec, progress: Report) -> None:
+    """Run the workers under horovodrun; its whole output goes to the private log, progress to `progress`."""
+    log = spec.run_folder / "workers.log"
+    beside = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ.get('PATH', '')}"}
+    program = shutil.which("horovodrun", path=environment["PATH"])
+    if program is None:
+        raise TrainingError("horovodrun is not installed beside this Python; see deploy/horovod")
+    deadline = time.monotonic() + spec.train.timeout_seconds + _GRACE_SECONDS
+    reader = _Reader(progress)
+    with _process(_horovodrun_command(program, spec), environment, log) as process:
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+                reader.write(lines.read())
+            reader.write(lines.read() + "\n")
+        status = process.poll()
+    if status is None:
+        raise TrainingError(
+            f"training ran past train.timeout_seconds={spec.train.timeout_seconds:g} and was stopped; see {log}"
+        )
+    if status != 0:
+        raise TrainingError(
+            f"training failed: {reader.cause(f'horovodrun ended with status {status}')}; see {log}"
+        )
+
+
+def _horovodrun_command(program: str, spec: TrainSpec) -> list[str]:
+    train = spec.train
+    interface = train.network_interface or (None if train.hosts else _LOOPBACK)
+    return [
+        program,
+        "--gloo",
+        *("-np", str(train.ranks)),
+        *(("--network-interface", interface) if interface else ()),
+        *(("-H", train.hosts) if train.hosts else ()),
+        *(sys.executable, "-m", "synth.train.worker", "--spec", str(spec.run_folder / "spec.json")),
+    ]
+
+
+def _run_on_spark(spec: TrainSpec, progress: Report) -> None:
+    """Run the workers inside Spark tasks. A task that Spark retries takes only the steps that are left."""
+    import horovod.spark
+
+    log = spec.run_folder / "workers.log"
+    interface = spec.train.network_interface or _LOOPBACK
+    reader = _Reader(progress, log.open("w", encoding="utf-8"))
+    try:
+        horovod.spark.run(
+            _spark_rank,
+            args=(spec.to_dict(),),
+            num_proc=spec.train.ranks,
+            start_timeout=_START_SECONDS,
+            use_mpi=False,
+            use_gloo=True,
+            stdout=reader,
+            stderr=reader,
+            verbose=0,
+            nics={interface},
+            executable=sys.executable,
+        )
+    except Exception as error:  # horovod.spark raises plain exceptions
+        told = f"{type(error).__name__} in horovod.spark"
+        raise TrainingError(f"training failed: {reader.cause(told)}; see {log}") from error
+    finally:
+        reader.close()
+
+
+def _spark_rank(fields: dict[str, Any]) -> None:
+    from synth.train.worker import run_horovod_rank
+
+    run_horovod_rank(TrainSpec.from_dict(fields))
+
+
+class _Reader:
+    """A text stream that passes on the workers' marked lines and forgets the rest, or logs it."""
+
+    _LINE = re.compile(r"(?:\[\d+(?:,\d+)?\]<(?:stdout|stderr)>:\s*)?(progress|cause): (.*)")
+
+    def __init__(self, progress: Report, log: TextIO | None = None) -> None:
+        self._progress = progress
+        self._log = log
+        self._causes: list[str] = []
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        if self._log:
+            self._log.write(text)
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if found := self._LINE.match(line):
+                mark, content = found.groups()
+                if mark == "progress":
+                    self._progress(content)
+                else:
+                    self._causes.append(content)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._log:
+            self._log.flush()
+
+    def close(self) -> None:
+        if self._log:
+            self._log.close()
+
+    def cause(self, otherwise: str) -> str:
+        """The first cause that is not the echo of another rank's failure."""
+        own = [cause for cause in self._causes if not cause.startswith("HorovodInternalError")]
+        return next(iter([*own, *self._causes]), otherwise)
+
+
+@contextmanager
+def _process(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own, which is gone when the block ends."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+                try:
+                    process.wait(_GRACE_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue

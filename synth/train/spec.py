@@ -1,0 +1,73 @@
+"""Everything a training rank needs to know, as one JSON file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synth.config.sections import Train, VaeModel
+from synth.privacy.budget import event_from_dict, event_to_dict
+from synth.privacy.dpsgd import DpSgdPlan
+from synth.privacy.ledger import Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """One training, paid for.
+
+    Attributes:
+      prepared: folder of the prepared table.
+      run_folder: private folder of checkpoints, logs and progress; with ranks on several hosts, rank 0's
+        host must see it, and keep it for as long as the charge may be resumed.
+      model_folder, model_key: where the model artifact goes, and the key it is written with.
+      plan, receipt: the calibrated numbers and the ledger's proof that all their steps are paid.
+      delta: at which epsilons are told.
+      epsilon_by_step: for some steps, in order, the epsilon of the training up to there; may be empty.
+    """
+
+    prepared: Path
+    run_folder: Path
+    model_folder: Path
+    model_key: str | None
+    plan: DpSgdPlan
+    receipt: Receipt
+    delta: float
+    model: VaeModel
+    train: Train
+    epsilon_by_step: tuple[tuple[int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.plan.event not in self.receipt.events:
+            raise ValueError("the ledger's entry does not pay for this training plan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` turns them back."""
+        return {
+            "prepared": str(self.prepared),
+            "run_folder": str(self.run_folder),
+            "model_folder": str(self.model_folder),
+            "model_key": self.model_key,
+            "plan": self.plan.to_dict(),
+            "entry": self.receipt.entry,
+            "events": [event_to_dict(event) for event in self.receipt.events],
+            "delta": self.delta,
+            "model": self.model.model_dump(mode="json"),
+            "train": self.train.model_dump(mode="json"),
+            "epsilon_by_step": [list(point) for point in self.epsilon_by_step],
+        }
+
+    @staticmethod
+    def from_dict(fields: dict[str, Any]) -> "TrainSpec":
+        """The spec that `to_dict` described."""
+        events = tuple(event_from_dict(event) for event in fields["events"])
+        return TrainSpec(
+            prepared=Path(fields["prepared"]),
+            run_folder=Path(fields["run_folder"]),
+            model_folder=Path(fields["model_folder"]),
+            model_key=fields["model_key"],
+            plan=DpSgdPlan.for_charged(fields["plan"], events),
+            receipt=Receipt(entry=fields["entry"], events=events),
+            delta=fields["delta"],
+            model=VaeModel.model_validate(fields["model"]),
+            train=Train.model_validate(fields["train"]),
+            epsilon_by_step=tuple((int(step), float(epsilon)) for step, epsilon in fields["epsilon_by_step"]),
+        )

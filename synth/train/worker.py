@@ -1,0 +1,152 @@
+"""One training rank: `python -m synth.train.worker --spec FILE` under Horovod."""
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.utils import vector_to_parameters
+
+from synth.config.sections import VaeModel
+from synth.core.prepared import PreparedManifest
+from synth.errors import SynthError
+from synth.lake.artifacts import read_json, write_artifact, write_json
+from synth.models.align import align_marginals, marginal_shares
+from synth.models.artifact import TrainingRecord, VaeArtifact
+from synth.models.vae import Vae
+from synth.privacy import accountant
+from synth.train.collective import Collective, HorovodCollective
+from synth.train.loop import Randomness, train
+from synth.train.shard import read_shard
+from synth.train.spec import TrainSpec
+
+PROGRESS_MARK = "progress: "
+CAUSE_MARK = "cause: "
+"""What the launcher looks for in a worker's output; all else goes to the private log only."""
+
+_NO_GUARANTEE = (
+    "No differential privacy: the training, or the preparation under it, had no noise. The model and all "
+    "that is made from it may reveal the source rows."
+)
+
+_INITIAL_FLOOR = 1e-4
+"""Least share of a code at the start: a smaller one would take long to grow."""
+
+
+def run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], None]) -> None:
+    """Train on this rank's part of the data; rank 0 writes the model artifact and `outcome.json`."""
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
+    manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
+    shard = read_shard(spec.prepared, manifest, rank=collective.rank, size=collective.size)
+    model = build_model(manifest, spec.model)
+    began = time.monotonic()
+    end = train(
+        spec,
+        model=model,
+        shard=shard,
+        # A row weighs the same whoever owns it, and a mean unit weighs 1: both counts are released.
+        row_weight=manifest.n_units / manifest.n_rows,
+        collective=collective,
+        randomness=Randomness.from_os(),
+        report=report,
+    )
+    if collective.rank != 0:
+        return
+    seconds = time.monotonic() - began
+    vector_to_parameters(end.average, model.parameters())
+    weights = model.decoder_weights()
+    if spec.model.align_marginals:
+        aligned = align_marginals(weights, manifest.codebooks)
+        weights = aligned.weights
+        report(
+            "aligned with the released marginals: mean distance "
+            f"{aligned.distance_before:.4f} -> {aligned.distance_after:.4f}"
+        )
+    record = training_record(spec, manifest, steps=end.step)
+    with write_artifact(spec.model_folder, spec.model_key) as staging:
+        VaeArtifact(domain=manifest.domain, weights=weights, training=record).save(staging)
+    write_json(spec.run_folder / "outcome.json", {"steps": end.step, "seconds": seconds})
+
+
+def build_model(manifest: PreparedManifest, settings: VaeModel) -> Vae:
+    """The untrained network: it draws every column from its released marginal, independently."""
+    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
+    return Vae(
+        domain=manifest.domain,
+        latent=settings.latent,
+        hidden=settings.hidden,
+        beta=settings.beta,
+        log_shares=np.log(np.concatenate(shares)),
+        seed=settings.seed,
+    )
+
+
+def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) -> TrainingRecord:
+    """How the model came to be, and its guarantee in words."""
+    plan = spec.plan
+    is_private = plan.is_private and manifest.is_private
+    statement = _statement(spec, manifest) if is_private else _NO_GUARANTEE
+    return TrainingRecord(
+        steps=steps,
+        is_private=is_private,
+        statement=statement,
+        noise_multiplier=plan.noise_multiplier,
+        max_grad_norm=plan.max_grad_norm,
+        sample_rate=plan.sample_rate,
+        entries=(*manifest.entries, spec.receipt.entry),
+    )
+
+
+def _statement(spec: TrainSpec, manifest: PreparedManifest) -> str:
+    plan = spec.plan
+    epsilon = accountant.epsilon([plan.event], spec.delta)
+    return (
+        f"Trained by DP-SGD under add/remove of one privacy unit ({manifest.schema.unit}): each unit "
+        f"joins each of {plan.steps} steps with probability {plan.sample_rate:.6g}, its gradient is "
+        f"clipped to L2 norm {plan.max_grad_norm:g}, and Gaussian noise of {plan.noise_multiplier:.6g} "
+        f"times that norm is added to each sum. This training alone is ({epsilon:.6g}, {spec.delta:g})-"
+        f"differentially private; the ledger of table {manifest.schema.name!r} holds it as entry "
+        f"{spec.receipt.entry}, beside everything else that was spent on the table."
+    )
+
+
+def run_horovod_rank(spec: TrainSpec) -> None:
+    """One rank of a Horovod job; a failure is told in one marked line that holds no data, and raised."""
+    try:
+        collective = HorovodCollective()
+        try:
+            run_rank(spec, collective, lambda line: print(PROGRESS_MARK + line, flush=True))
+        finally:
+            collective.close()
+    except Exception as error:
+        print(CAUSE_MARK + readable_cause(error), flush=True)
+        raise
+
+
+def readable_cause(error: Exception) -> str:
+    """One line about an error; only our own errors' messages are known to hold no data."""
+    if isinstance(error, SynthError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    detail = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}{detail}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=Path, required=True, help="JSON that launch wrote")
+    try:
+        run_horovod_rank(TrainSpec.from_dict(read_json(parser.parse_args().spec)))
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

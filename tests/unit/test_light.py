@@ -1,0 +1,38 @@
+"""What needs no Spark, torch, Horovod or MLflow must import without them."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import synth
+
+HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow", "sklearn", "matplotlib", "pandas")
+LIGHT = ("core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
+NEEDS_SPARK = ("synth.lake.session", "synth.lake.tables")
+
+
+def light_modules() -> list[str]:
+    names = ["synth.errors", "synth.spending", "synth.pipeline", "synth.cli", "synth.models.sampler"]
+    for folder in LIGHT:
+        package = importlib.import_module(f"synth.{folder}")
+        names += [package.__name__]
+        names += [module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
+    return [name for name in names if not name.endswith(".spark") and name not in NEEDS_SPARK]
+
+
+@pytest.mark.parametrize("name", light_modules())
+def test_a_light_module_imports_nothing_heavy(name: str) -> None:
+    program = (
+        f"import sys\nsys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # None in sys.modules: import fails
+        f"import {name}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_list_of_light_modules_is_not_empty() -> None:
+    assert {"synth.scan.judge", "synth.prepare.fit", "synth.privacy.ledger"} <= set(light_modules())
+    assert synth.__version__
