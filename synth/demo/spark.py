@@ -76,4 +76,6 @@ def _to_patients(seed: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.
 
 
 def _count(text: str) -> int:
-    return check.at_least(int(text), 1, "count")
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
+    return int(text)

@@ -17,6 +17,7 @@ N_BARS = 30
 N_CUMULATIVE_POINTS = 121
 N_LABELS = 10
 _ROBUST_SHARES = (0.005, 0.995)
+_DRAWABLE = 1e150  # beyond it the width of an axis may overflow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ def _edges(known: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
     """At most about 30 bars over the middle 99% of the values; bars of whole numbers are whole."""
     if len(known) == 0:
         return np.array([0.0, 1.0])
-    low, high = np.quantile(known, _ROBUST_SHARES)
+    low, high = np.quantile(np.clip(known, -_DRAWABLE, _DRAWABLE), _ROBUST_SHARES)
     if whole:
         low, high = math.floor(low), math.ceil(high)
         width = max(1, math.ceil((high - low + 1) / N_BARS))

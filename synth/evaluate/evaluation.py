@@ -37,6 +37,10 @@ class PrivacyStatement:
     by_stage: Mapping[str, float]
     is_private: bool
 
+    def __post_init__(self) -> None:
+        if self.is_private and self.epsilon_total is None:
+            raise ValueError(f"table {self.table!r} is called private without the epsilon that it cost")
+
     @property
     def statement(self) -> str:
         """The guarantee in one or two sentences."""

@@ -1,6 +1,6 @@
 """Rows of a table as plain arrays, so that a CSV of strings and a typed table meet as equals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -26,11 +26,13 @@ class Rows:
     columns: Mapping[str, Values]
 
     @staticmethod
-    def from_arrow(table: pa.Table | pa.RecordBatch, columns: Sequence[Column]) -> "Rows":
-        """The rows of an Arrow table or batch, columns found by name."""
+    def from_arrow(table: pa.Table | pa.RecordBatch, fields: Mapping[str, Column]) -> "Rows":
+        """The rows of an Arrow table or batch whose fields, found by name, hold those columns."""
         return Rows(
             n_rows=table.num_rows,
-            columns={column.name: read_values(table.column(column.name), column) for column in columns},
+            columns={
+                column.name: read_values(table.column(field), column) for field, column in fields.items()
+            },
         )
 
     def take(self, positions: NDArray[np.intp]) -> "Rows":

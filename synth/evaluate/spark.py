@@ -75,7 +75,7 @@ def collect_sample(frame: DataFrame, columns: Sequence[Column], n_rows: int) -> 
     if not columns:
         return Rows(n_rows=min(n_rows, frame.limit(n_rows).count()), columns={})
     drawn = _select(frame, columns).orderBy(F.rand(_SAMPLE_SEED)).limit(n_rows)
-    return Rows.from_arrow(drawn.toArrow(), columns)
+    return Rows.from_arrow(drawn.toArrow(), _fields(columns))
 
 
 def collect_marginals(
@@ -85,7 +85,7 @@ def collect_marginals(
     counts = workload.zeros()
     if not columns:
         return counts
-    partial = _select(frame, columns).mapInArrow(_counter(tuple(columns), dict(bins), workload), _CELLS)
+    partial = _select(frame, columns).mapInArrow(_counter(_fields(columns), dict(bins), workload), _CELLS)
     # (marginal, cell, count), once per partition -> once
     total = partial.groupBy("marginal", "cell").agg(F.sum("count").alias("count")).toArrow()
     marginal, cell, count = (total.column(name).to_numpy() for name in ("marginal", "cell", "count"))
@@ -98,14 +98,14 @@ def collect_marginals(
 
 
 def _counter(
-    columns: tuple[Column, ...], bins: dict[str, Bins], workload: Workload
+    fields: dict[str, Column], bins: dict[str, Bins], workload: Workload
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """What each worker does: sum the counts of its batches and hand on the cells that are not empty."""
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         totals = workload.zeros()
         for batch in batches:
-            codes = encode(Rows.from_arrow(batch, columns), bins)
+            codes = encode(Rows.from_arrow(batch, fields), bins)
             for total, counted in zip(totals, workload.count(codes), strict=True):
                 total += counted
         for marginal, total in enumerate(totals):
@@ -133,4 +133,14 @@ def _check_columns(name: str, frame: DataFrame, columns: Sequence[Column]) -> No
 
 
 def _select(frame: DataFrame, columns: Sequence[Column]) -> DataFrame:
-    return frame.select(*(F.col(f"`{column.name.replace('`', '``')}`") for column in columns))
+    return frame.select(
+        *(
+            F.col("`" + column.name.replace("`", "``") + "`").alias(field)
+            for field, column in _fields(columns).items()
+        )
+    )
+
+
+def _fields(columns: Sequence[Column]) -> dict[str, Column]:
+    """Plain field names for the columns: mapInArrow misreads a column whose name holds a dot or backtick."""
+    return {f"column_{position}": column for position, column in enumerate(columns)}

@@ -1,8 +1,8 @@
 """Generation's door to Spark: blocks of rows, each made by whichever task gets it."""
 
 import functools
-import hashlib
 import json
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -64,16 +64,13 @@ def generated(
 
 
 def _bundle(manifest: PreparedManifest, model: Path) -> Path:
-    """One file with the model and the manifest, named by its content."""
+    """One file with the model and the manifest; its name is new, for Spark keeps files by name."""
     scratch = Path(tempfile.mkdtemp(prefix="lakesynth-"))
     folder = scratch / "bundle"
     shutil.copytree(model, folder)
     text = json.dumps(manifest.to_dict(), sort_keys=True)
     (folder / "prepared.json").write_text(text, encoding="utf-8")
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.read_bytes())
-    archive = shutil.make_archive(str(scratch / f"model-{digest.hexdigest()[:16]}"), "zip", folder)
+    archive = shutil.make_archive(str(scratch / f"model-{secrets.token_hex(8)}"), "zip", folder)
     shutil.rmtree(folder)
     return Path(archive)
 

@@ -4,13 +4,14 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
@@ -19,6 +20,7 @@ from synth.core.schema import PrivacyUnit
 from synth.errors import ConfigError, SourceError
 
 _CSV_OPTIONS = {"header": "true", "quote": '"', "escape": '"', "mode": "FAILFAST", "encoding": "UTF-8"}
+MapBatches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _NESTED = (StructType, ArrayType, MapType, BinaryType)
 
 
@@ -70,6 +72,25 @@ def check_not_empty(frame: DataFrame, source: Source) -> None:
             raise SourceError(f"source {source.place} has no rows; there is nothing to learn from")
 
 
+def quoted(name: str) -> Column:
+    """The column of exactly that name, whatever dots or backticks it has."""
+    return F.col(f"`{name.replace('`', '``')}`")
+
+
+def map_in_arrow(frame: DataFrame, function: MapBatches, schema: StructType | str) -> DataFrame:
+    """`frame.mapInArrow` for columns of any name; the function sees its batches under those names.
+
+    Spark's own looks columns up by unquoted name, which fails for names with dots or backticks.
+    """
+    names = frame.columns
+
+    def named(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from function(batch.rename_columns(names) for batch in batches)
+
+    safe = frame.select(*(quoted(name).alias(f"c{index}") for index, name in enumerate(names)))
+    return safe.mapInArrow(named, schema)
+
+
 def bound_contribution(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> DataFrame:
     """At most `unit.max_rows` rows of each entity, chosen by a secret salt; all rows for a row unit.
 
@@ -78,9 +99,9 @@ def bound_contribution(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> Data
     """
     if unit.entity is None:
         return frame
-    everything = F.to_json(F.struct(*(F.col(f"`{name}`") for name in frame.columns)))
+    everything = F.to_json(F.struct(*(quoted(name) for name in frame.columns)))
     order = F.sha2(F.concat(F.lit(salt.hex()), everything), 256)
-    window = Window.partitionBy(F.col(f"`{unit.entity}`")).orderBy(order)
+    window = Window.partitionBy(quoted(unit.entity)).orderBy(order)
     ranked = frame.withColumn("__rank", F.row_number().over(window))
     return ranked.where(F.col("__rank") <= unit.max_rows).drop("__rank")
 
@@ -246,6 +267,12 @@ def _write_catalog_table(frame: DataFrame, target: Target, expected_rows: int) -
     if not spark.catalog.tableExists(target.table):
         _writer(frame, target).saveAsTable(target.table)
         return
+    if set(spark.table(target.table).columns) != set(frame.columns):
+        # BY NAME fills a missing column with nulls; a table of other columns is another table.
+        raise ConfigError(
+            f"target {target.place} has other columns than the synthetic table "
+            f"({', '.join(frame.columns)}); choose another target"
+        )
     staging = f"{target.table}__staging_{secrets.token_hex(4)}"
     try:
         frame.write.format("parquet").saveAsTable(staging)
@@ -253,8 +280,6 @@ def _write_catalog_table(frame: DataFrame, target: Target, expected_rows: int) -
             raise SourceError(f"target {target.place} got another number of rows than {expected_rows}")
         verb = "INSERT INTO" if target.mode == "append" else "INSERT OVERWRITE"
         spark.sql(f"{verb} {target.table} BY NAME SELECT * FROM {staging}")
-    except AnalysisException as error:
-        raise ConfigError(f"target {target.place} has other columns than the synthetic table") from error
     finally:
         spark.sql(f"DROP TABLE IF EXISTS {staging}")
 

@@ -115,7 +115,7 @@ def model_description(folder: Path) -> Mapping[str, Any]:
 def _load_weights(path: Path, widths: list[int]) -> DecoderWeights:
     _expect(len(widths) >= 2, "it has no layers")
     shapes = list(itertools.pairwise(widths))
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         kernels = tuple(_array(arrays, f"kernel_{i}", shape) for i, shape in enumerate(shapes))
         biases = tuple(_array(arrays, f"bias_{i}", shape[1:]) for i, shape in enumerate(shapes))
     return DecoderWeights(kernels=kernels, biases=biases)

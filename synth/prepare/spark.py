@@ -14,6 +14,7 @@ from pyspark.sql.types import IntegerType, LongType, ShortType, StructField, Str
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.core.schema import Column, PrivacyUnit, TableSchema
 from synth.errors import ConfigError
+from synth.lake.tables import map_in_arrow, quoted
 from synth.prepare.encode import code_type, encode_batch
 from synth.prepare.schema import Field
 from synth.prepare.summary import ColumnSummary, Record, Summary, records_of
@@ -39,15 +40,15 @@ def collect_summary(frame: DataFrame, schema: TableSchema, *, max_distinct: int)
     Raises: ConfigError naming a column with more.
     """
     columns = schema.modelled
-    counted = frame.select(*(_quoted(column.name) for column in columns)) if columns else frame
+    counted = frame.select(*(quoted(column.name) for column in columns)) if columns else frame
     records = (
-        counted.mapInArrow(_count_partition(columns, max_distinct), _RECORD)
+        map_in_arrow(counted, _count_partition(columns, max_distinct), _RECORD)
         .groupBy("column", "category", "cell")
         .agg(F.sum("count").alias("count"))
     )
     n_units = None
     if schema.unit.entity is not None:
-        n_units = frame.select(_quoted(schema.unit.entity)).distinct().count()
+        n_units = frame.select(quoted(schema.unit.entity)).distinct().count()
     try:
         collected = records.toArrow()
     except PythonException as error:
@@ -92,10 +93,9 @@ def write_codes(
             coded = {UNIT_COLUMN: batch.column(UNIT_COLUMN), **encode_batch(batch, codebooks, columns)}
             yield pa.RecordBatch.from_arrays([coded[name] for name in names], names=names)
 
-    kept = [_quoted(codebook.column) for codebook in codebooks]
+    kept = [quoted(codebook.column) for codebook in codebooks]
     (
-        unit.select(F.col(UNIT_COLUMN), *kept)
-        .mapInArrow(encode_partition, coded_schema)
+        map_in_arrow(unit.select(F.col(UNIT_COLUMN), *kept), encode_partition, coded_schema)
         .repartitionById(files, F.pmod(F.col(UNIT_COLUMN), F.lit(files)).cast("int"))
         .write.mode("errorifexists")
         .parquet(folder.absolute().as_uri())
@@ -139,8 +139,4 @@ def _column_in(message: str, columns: tuple[Column, ...]) -> str | None:
 def _unit_hash(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> SparkColumn:
     names = frame.columns if unit.entity is None else [unit.entity]
     secret = F.lit(int.from_bytes(salt[:8], "big", signed=True))
-    return F.xxhash64(secret, *(_quoted(name) for name in names))
-
-
-def _quoted(name: str) -> SparkColumn:
-    return F.col(f"`{name.replace('`', '``')}`")
+    return F.xxhash64(secret, *(quoted(name) for name in names))

@@ -39,7 +39,7 @@ def release_mass(
 
     Args:
       counts: exact count per occupied cell.
-      bins: number of bins wanted; nodes lighter than half a bin are not split further.
+      bins: number of bins wanted; nodes far lighter than a bin are not split further.
     """
     cells = np.fromiter(counts, dtype=np.int64, count=len(counts))
     exact = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
@@ -53,7 +53,8 @@ def release_mass(
     total = mass.sum()
     first, last, weight = [], [], []
     for coarse, fine in itertools.pairwise(LEVELS):
-        split = mass > max(total / bins / 2, floor)
+        # Finer than a bin, so that thin tails end where their values end; looking further costs nothing.
+        split = mass > max(total / bins / 16, 2 * floor)
         first.append(nodes[~split] << coarse)
         last.append(((nodes[~split] + 1) << coarse) - 1)
         weight.append(mass[~split])

@@ -260,8 +260,6 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     EntitySpec(entity=Entity.COUNTRY, possible=_PLACES, within=("country", "nationality", "citizenship")),
 )
 
-SPECS = {spec.entity: spec for spec in CATALOGUE}
-
 
 def name_words(name: str) -> tuple[str, ...]:
     """The words of a column's name in lower case: `dateOfBirth` and `DATE_OF_BIRTH` agree."""

@@ -8,6 +8,7 @@ from synth.scan.classes import VALUE_CLASSES
 
 _NO_VALUE = ("null", "blank", "missing_word")
 _SEEN = 2.0  # noise scales above which a class is counted: 2 noisy classes in 100 pass by chance
+_TOGETHER = 3.0  # the same for a sum of classes that were not chosen by their counts
 _SURE = 4.0  # noise scales above which a class is sure to occur: 3 in 100,000 pass by chance
 
 
@@ -62,7 +63,7 @@ class ClassCounts:
 
     def stand_out(self, classes: Collection[str]) -> bool:
         """Whether the classes together surely occur, though none of them may alone."""
-        return self.raw(classes) > _SURE * self.noise_scale * math.sqrt(len(classes))
+        return self.raw(classes) > _TOGETHER * self.noise_scale * math.sqrt(len(classes))
 
     def most(self, classes: Iterable[str], *, of: float) -> bool:
         """Whether the classes surely hold four values in five of `of`, as far as the noise lets us see,

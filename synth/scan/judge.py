@@ -13,7 +13,7 @@ from synth.core.finding import Finding
 from synth.core.schema import Kind
 from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
 from synth.scan.classes import REALS
-from synth.scan.entities import CATALOGUE, SPECS, EntitySpec, name_words
+from synth.scan.entities import CATALOGUE, EntitySpec, name_words
 from synth.scan.evidence import ClassCounts
 
 INTEGERS = ("integer", "digits_9", "digits_10_to_12", "digits_13_to_19", "card_valid", "date_compact")
@@ -22,7 +22,7 @@ _FEW = 0.02  # share below which reals among integers, or leading zeros, are str
 _DATE_ENTITIES = (Entity.BIRTH_DATE, Entity.DEATH_DATE)
 _UNREADABLE = ("number_grouped", "date_other", "timestamp_other")
 
-_DATE_FORMATS: dict[str, tuple[str, ...]] = {
+DATE_FORMATS: dict[str, tuple[str, ...]] = {
     ISO_DATE: ("date_iso",),
     "%Y%m%d": ("date_compact",),
     "%Y/%m/%d": ("date_ymd_slash",),
@@ -96,7 +96,7 @@ def _personal(
     words: tuple[str, ...], counts: ClassCounts, declared: ColumnSettings, settings: Scan
 ) -> _Personal | None:
     if declared.entity is not None:
-        spec = SPECS.get(Entity(declared.entity)) if declared.entity in SPECS else None
+        spec = _spec(declared.entity)
         share = counts.share((*spec.telling, *spec.possible)) if spec else 0.0
         return _Personal(entity=declared.entity, share=share, confidence=1.0, evidence=("declared",))
     candidates = [spec for spec in CATALOGUE if _speaks_for(spec, words, counts, settings)]
@@ -152,14 +152,19 @@ def _weigh(spec: EntitySpec, words: tuple[str, ...], counts: ClassCounts) -> _Pe
 def _kind(spark_type: str, counts: ClassCounts, declared: ColumnSettings, personal: _Personal | None) -> Kind:
     if declared.categories is not None:
         return Kind.CATEGORICAL
-    spec = SPECS.get(Entity(personal.entity)) if personal and personal.entity in SPECS else None
+    spec = _spec(personal.entity) if personal else None
     if spec is not None and spec.entity.is_direct:
         return spec.kind
     if (typed := _kind_of_type(spark_type)) is not None:
         return typed
-    if declared.lower is not None or declared.upper is not None:
-        return _number_kind(counts)
-    return _kind_of_texts(counts, spec)
+    kind = _kind_of_texts(counts, spec)
+    has_bounds = declared.lower is not None or declared.upper is not None
+    return _number_kind(counts) if has_bounds and not kind.is_binned else kind
+
+
+def _spec(entity: str) -> EntitySpec | None:
+    """The catalogue's entry; None for a declared entity that it does not know."""
+    return next((spec for spec in CATALOGUE if spec.entity == entity), None)
 
 
 def _kind_of_type(spark_type: str) -> Kind | None:
@@ -189,7 +194,7 @@ def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
         return Kind.TIMESTAMP
     if spec is not None and spec.entity in _DATE_ENTITIES and not counts.surely_hold(_UNREADABLE, 0.5):
         return Kind.DATE
-    if counts.most(_DATE_FORMATS[_best(_DATE_FORMATS, counts)], of=counts.n_values):
+    if counts.most(DATE_FORMATS[_best(DATE_FORMATS, counts)], of=counts.n_values):
         return Kind.DATE
     if counts.most(["boolean_word"], of=counts.n_values):
         return Kind.BOOLEAN
@@ -224,8 +229,8 @@ def _format(
         return declared.format
     match kind:
         case Kind.DATE:
-            best = _best(_DATE_FORMATS, counts)
-            return best if counts.stand_out(_DATE_FORMATS[best]) else usual_format
+            best = _best(DATE_FORMATS, counts)
+            return best if counts.stand_out(DATE_FORMATS[best]) else usual_format
         case Kind.TIMESTAMP:
             return _best(_TIMESTAMP_FORMATS, counts)
         case Kind.CATEGORICAL | Kind.BOOLEAN | Kind.INTEGER | Kind.REAL | Kind.TEXT | Kind.ID:
@@ -236,9 +241,9 @@ def _format(
 
 def usual_date_format(columns: Iterable[ClassCounts]) -> str:
     """How most of a table's dates are written, judged from all columns together; ISO if there are none."""
-    totals = dict.fromkeys(_DATE_FORMATS, 0.0)
+    totals = dict.fromkeys(DATE_FORMATS, 0.0)
     for counts in columns:
-        for date_format, classes in _DATE_FORMATS.items():
+        for date_format, classes in DATE_FORMATS.items():
             if counts.stand_out(classes):
                 totals[date_format] += counts.raw(classes)
     return max(totals, key=lambda date_format: totals[date_format])

@@ -25,7 +25,9 @@ def collect_class_counts(frame: DataFrame) -> dict[str, NDArray[np.int64]]:
 
     One job; at most columns x classes numbers a partition are moved. Exact: for the trusted side only.
     """
-    counted = frame.mapInArrow(_counter(tuple(frame.columns)), _COUNTED)  # (column, class, count)
+    # mapInArrow cannot resolve names with a dot.
+    names = [f"c{index}" for index in range(len(frame.columns))]
+    counted = frame.toDF(*names).mapInArrow(_counter(names), _COUNTED)  # (column, class, count)
     rows = counted.groupBy("column_index", "class_code").agg(F.sum("count").alias("count")).collect()
     counts = np.zeros((len(frame.columns), len(VALUE_CLASSES)), dtype=np.int64)
     for row in rows:

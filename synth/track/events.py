@@ -67,7 +67,7 @@ class AddModel:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """The run stands at `status`."""
+    """The run is over, and how."""
 
     run: str
     status: Status

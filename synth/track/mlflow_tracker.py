@@ -16,13 +16,10 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-import mlflow.pyfunc
 import sqlalchemy as sql
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from synth.track.events import (
@@ -49,8 +46,8 @@ _REFUSALS = {
 _BATCH = 100
 """MLflow takes at most 100 parameters, 100 tags and 1000 metrics a call."""
 
-MODEL_INPUT = Schema([ColSpec("long", "first_row"), ColSpec("long", "rows"), ColSpec("long", "seed")])
-"""A logged model makes `rows` synthetic rows from row id `first_row` on, by `seed`."""
+MODEL_INPUT = ("first_row", "rows", "seed")
+"""A logged model makes `rows` synthetic rows from row id `first_row` on, by `seed`: int64 columns."""
 
 
 class MlflowStore:
@@ -166,6 +163,10 @@ class MlflowStore:
             client.log_artifact(self._run_id(event.run), str(path), event.folder)
 
     def _add_model(self, client: MlflowClient, experiment_id: str, event: AddModel) -> None:
+        import mlflow.pyfunc  # seconds long, and only one stage needs it
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import ColSpec, Schema
+
         run_id = self._run_id(event.run)
         missing = [Path(path).name for path in event.artifacts.values() if not Path(path).exists()]
         if missing:
@@ -179,7 +180,7 @@ class MlflowStore:
                     folder,
                     python_model=event.script,
                     artifacts=dict(event.artifacts),
-                    signature=ModelSignature(inputs=MODEL_INPUT),
+                    signature=ModelSignature(inputs=Schema([ColSpec("long", name) for name in MODEL_INPUT])),
                     pip_requirements=[event.requirement],
                     mlflow_model=Model(
                         run_id=run_id, model_id=logged.model_id, artifact_path=logged.artifact_location
@@ -211,6 +212,8 @@ def _readable_errors() -> Iterator[None]:
     """Sort MLflow's errors into two, and keep the warnings of its own insides from the user."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
+        # Its advice to authors of models: hints and examples that a signature makes needless.
+        warnings.filterwarnings("ignore", category=UserWarning)
         try:
             yield
         except MlflowException as error:

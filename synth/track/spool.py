@@ -8,14 +8,15 @@ from synth.track.events import Event, Store, StoreDown, StoreRefused, event_from
 
 _LOG = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 60.0
+_RETRY_SECONDS = 300.0
+"""A server that hangs holds each try up for half a minute, so tries are rare."""
 
 
 class SpooledStore:
     """Passes events on to `store` while it answers, and keeps them in `path` while it does not.
 
-    Events that an earlier process left are sent first. A store that is down is asked again at most once
-    a minute. One process at a time may use a spool.
+    Events that an earlier process left are sent first. A store that is down is asked again only after
+    `retry_seconds`. One process at a time may use a spool.
     """
 
     def __init__(self, store: Store, path: Path, *, retry_seconds: float = _RETRY_SECONDS) -> None:

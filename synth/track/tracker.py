@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 from uuid import uuid4
 
@@ -25,8 +24,6 @@ _LOG = logging.getLogger(__name__)
 INTERNAL = "internal"
 PRIVACY_TAG = "privacy"
 NOT_PRIVATE = "contains values that are not differentially private"
-
-_NOTHING: Mapping[str, Path] = MappingProxyType({})
 
 
 class RunTrack(Protocol):
@@ -60,13 +57,12 @@ class StageTrack(RunTrack, Protocol):
         """A file or folder with exact values: dropped unless `track.internal`, else below `internal/`."""
         ...
 
-    def model(self, folder: Path, script: Path, extra: Mapping[str, Path] = _NOTHING) -> None:
-        """Log the model at `folder` as an MLflow model written as code, without any pickle.
+    def model(self, artifacts: Mapping[str, Path], script: Path) -> None:
+        """Log a model written as code, without any pickle.
 
         Args:
-          folder: released model files; the script finds them as `context.artifacts["model"]`.
+          artifacts: released files and folders; the script finds each as `context.artifacts[NAME]`.
           script: Python file that ends in `mlflow.models.set_model(...)`; it is run when logged.
-          extra: other files or folders for the script, by the name it finds them under.
         """
         ...
 
@@ -81,12 +77,8 @@ class Tracker(RunTrack, Protocol):
         """
         ...
 
-    def finish(self) -> None:
-        """All stages are done: the parent is FINISHED."""
-        ...
-
-    def close(self, status: Status | None = None) -> None:
-        """This process is done with the parent; None leaves it RUNNING for the stages to come."""
+    def finish(self, status: Status = Status.FINISHED) -> None:
+        """All stages are done. Without it the parent stays RUNNING, for the stages to come."""
         ...
 
     def where(self) -> str:
@@ -130,13 +122,12 @@ class _Stage(_Run):
         if self._allows_internal():
             self.artifact(path, f"{INTERNAL}/{folder}" if folder else INTERNAL)
 
-    def model(self, folder: Path, script: Path, extra: Mapping[str, Path] = _NOTHING) -> None:
-        files = {"model": folder, **extra}
+    def model(self, artifacts: Mapping[str, Path], script: Path) -> None:
         self._store.apply(
             AddModel(
                 run=self._run,
                 script=str(script.absolute()),
-                artifacts={name: str(path.absolute()) for name, path in files.items()},
+                artifacts={name: str(path.absolute()) for name, path in artifacts.items()},
                 requirement=f"lakesynth=={synth.__version__}",
             )
         )
@@ -176,16 +167,12 @@ class RunTracker(_Run):
             status = Status.FAILED if isinstance(error, Exception) else Status.KILLED
             stage._tag("error", str(error) if isinstance(error, SynthError) else type(error).__name__)
             self._store.apply(End(run=run, status=status, time=_now()))
-            self.close(status)
+            self.finish(status)
             raise
         self._store.apply(End(run=run, status=Status.FINISHED, time=_now()))
 
-    def finish(self) -> None:
-        self.close(Status.FINISHED)
-
-    def close(self, status: Status | None = None) -> None:
-        if status not in (None, Status.RUNNING):
-            self._store.apply(End(run=self._run, status=status, time=_now()))
+    def finish(self, status: Status = Status.FINISHED) -> None:
+        self._store.apply(End(run=self._run, status=Status(status), time=_now()))
 
     def where(self) -> str:
         return self._store.where(self._run)

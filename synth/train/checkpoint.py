@@ -96,12 +96,6 @@ def agree(collective: Collective, checkpoint: Checkpoint) -> Checkpoint:
     return Checkpoint.from_bytes(shared.numpy().tobytes())
 
 
-def forget(folder: Path) -> None:
-    """Remove what an earlier charge left in the folder."""
-    for name in (_CHECKPOINT, _PROGRESS):
-        (folder / name).unlink(missing_ok=True)
-
-
 def _write_durably(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(content)

@@ -139,13 +139,11 @@ def _run_horovodrun(spec: TrainSpec, progress: Report) -> None:
             reader.write(lines.read() + "\n")
         status = process.poll()
     if status is None:
-        raise TrainingError(
-            f"training ran past train.timeout_seconds={spec.train.timeout_seconds:g} and was stopped; see {log}"
-        )
+        limit = f"train.timeout_seconds={spec.train.timeout_seconds:g}"
+        raise TrainingError(f"training ran past {limit} and was stopped; see {log}")
     if status != 0:
-        raise TrainingError(
-            f"training failed: {reader.cause(f'horovodrun ended with status {status}')}; see {log}"
-        )
+        cause = reader.cause(f"horovodrun ended with status {status}")
+        raise TrainingError(f"training failed: {cause}; see {log}")
 
 
 def _horovodrun_command(program: str, spec: TrainSpec) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector
 
 from synth.errors import TrainingError
@@ -22,6 +23,7 @@ STEPS_RESERVED = 50
 """Steps written down as drawn before they are; a crash loses at most these and those since a checkpoint."""
 
 _AVERAGE_DECAY = 0.99
+_DECAY_SHARE = 0.7
 _REPORT_SECONDS = 2.0
 
 
@@ -74,6 +76,9 @@ def train(
         if clerk:
             clerk.before(done)
         batch = _batch(shard, units, row_weight, model.latent, randomness.sampling)
+        step = start.step + done
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(spec.train.learning_rate, step, plan.steps)
         gradient = noisy_gradient(
             model,
             batch,
@@ -83,8 +88,7 @@ def train(
             draw_noise=randomness.draw_noise,
         )
         apply_gradient(model, optimizer, gradient)
-        step = start.step + done + 1
-        weight = max(1 - _AVERAGE_DECAY, 1 / step)
+        weight = max(1 - _AVERAGE_DECAY, 1 / (step + 1))
         average.lerp_(parameters_to_vector(model.parameters()).detach(), weight)
         if clerk:
             clerk.after(done + 1, model, optimizer, average, batch)
@@ -95,6 +99,11 @@ def train(
         optimizer=optimizer.state_dict(),
         average=average,
     )
+
+
+def learning_rate(base: float, step: int, steps: int) -> float:
+    """`base` at first, then falling in a line to zero over the last part of the plan."""
+    return base * min(1.0, (steps - step) / (_DECAY_SHARE * steps))
 
 
 def _start(
@@ -117,7 +126,7 @@ def _start(
 
 
 def _batch(
-    shard: Shard, units: np.ndarray, row_weight: float, latent: int, rng: np.random.Generator
+    shard: Shard, units: NDArray[np.int64], row_weight: float, latent: int, rng: np.random.Generator
 ) -> Batch:
     codes, present = shard.gather(units)  # [B, R, K], [B, R]
     normals = rng.standard_normal((*present.shape, latent), dtype=np.float32)

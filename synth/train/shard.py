@@ -94,6 +94,5 @@ def _hashes(table: pa.Table) -> NDArray[np.int64]:
 def _check_codes(rows: NDArray[np.uint16], manifest: PreparedManifest, prepared: Path) -> None:
     sizes = np.asarray(manifest.domain.sizes)
     if not (rows < sizes).all():
-        outside = (rows >= sizes).any(axis=0).tolist()
-        wrong = [name for name, is_out in zip(manifest.domain.names, outside, strict=True) if is_out]
+        wrong = [manifest.domain.names[k] for k in np.flatnonzero((rows >= sizes).any(axis=0))]
         raise ArtifactError(f"{prepared} has codes outside the domain of {wrong}; run prepare again")

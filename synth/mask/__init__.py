@@ -1,0 +1,1 @@
+"""A masked copy of the source: pseudonymised by templates, not differentially private."""

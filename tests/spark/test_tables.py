@@ -1,0 +1,158 @@
+"""Tables on a real Spark: one readable error for bad input, whole tables or none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import functions as F
+
+from synth.config.sections import ColumnSettings, Source, Target
+from synth.core.schema import PrivacyUnit
+from synth.errors import ConfigError, SourceError
+from synth.lake import tables
+
+pytestmark = pytest.mark.spark
+
+
+def rows(spark: Any, n: int) -> Any:
+    return spark.range(n).select(
+        F.col("id"), (F.col("id") % 3).cast("string").alias("kind"), (F.col("id") / 7).alias("x")
+    )
+
+
+def csv(folder: Path, text: str) -> Source:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return Source(path=str(path), format="csv")
+
+
+def test_a_csv_is_read_as_strings_with_its_accents(spark: Any, tmp_path: Path) -> None:
+    source = csv(tmp_path, '\ufeffname,city\n"José ""Pepe""",Zürich\n,"a,b"\n')
+    frame = tables.read_table(spark, source)
+    assert frame.dtypes == [("name", "string"), ("city", "string")]
+    assert [tuple(row) for row in frame.collect()] == [('José "Pepe"', "Zürich"), (None, "a,b")]
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"x\ny"\n2,z\n', 'a,b\n"x\ny",1\n2,z\n', "a,b\n1,2,3\n", "a,b\n1\n"])
+def test_a_csv_with_a_torn_line_is_one_readable_error(spark: Any, tmp_path: Path, text: str) -> None:
+    source = csv(tmp_path, text)
+    frame = tables.read_table(spark, source)
+    with (
+        pytest.raises(SourceError, match="does not fit its header") as caught,
+        tables.readable_errors(source),
+    ):
+        frame.select("b").toArrow()
+    assert (
+        "x"
+        not in str(caught.value).replace("table.csv", "").replace(str(tmp_path), "").split("has a line")[0]
+    )
+
+
+def test_a_quoted_line_end_is_read_when_it_is_allowed(spark: Any, tmp_path: Path) -> None:
+    source = csv(tmp_path, 'a,b\n1,"x\ny"\n2,z\n').model_copy(update={"options": {"multiLine": "true"}})
+    assert tables.read_table(spark, source).count() == 2
+
+
+def test_missing_sources_are_readable(spark: Any, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        tables.read_table(spark, Source(path=str(tmp_path / "none")))
+    with pytest.raises(SourceError, match="not in the catalog"):
+        tables.read_table(spark, Source(table="nothing_here"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="no files of that format"):
+        tables.read_table(spark, Source(path=str(tmp_path / "empty")))
+
+
+def test_corrupt_parquet_is_readable_wherever_it_breaks(spark: Any, tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    rows(spark, 1000).coalesce(1).write.parquet(str(good))
+    part = next(good.glob("part-*"))
+    content = part.read_bytes()
+    for name, damaged in (("cut", content[: len(content) // 2]), ("text", b"no parquet at all" * 20)):
+        path = tmp_path / f"{name}.parquet"
+        path.write_bytes(damaged)
+        source = Source(path=str(path))
+        with pytest.raises(SourceError, match="replace that file"), tables.readable_errors(source):
+            tables.read_table(spark, source).count()
+
+
+def test_an_empty_table_and_unknown_columns_are_readable(spark: Any, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    rows(spark, 0).write.parquet(str(path))
+    frame = tables.read_table(spark, Source(path=str(path)))
+    with pytest.raises(SourceError, match="has no rows"):
+        tables.check_not_empty(frame, Source(path=str(path)))
+    with pytest.raises(ConfigError, match=r"columns\.AGE \('AGE'\); the source has id, kind, x"):
+        tables.check_columns(frame, {"AGE": ColumnSettings()}, {})
+    nested = frame.withColumn("deep", F.struct("id"))
+    with pytest.raises(ConfigError, match="flatten it first"):
+        tables.check_columns(nested, {}, {})
+    tables.check_columns(nested, {"deep": ColumnSettings(drop=True)}, {})
+
+
+def test_a_failing_write_leaves_the_old_table_whole(spark: Any, tmp_path: Path) -> None:
+    target = Target(path=str(tmp_path / "out"), partition_by=("kind",))
+    tables.write_table(rows(spark, 30), target, expected_rows=30, properties={"lakesynth.privacy": "words"})
+    failing = rows(spark, 30).withColumn("x", F.raise_error(F.lit("planted")).cast("double"))
+    with pytest.raises(Exception, match="planted"):
+        tables.write_table(failing, target, expected_rows=30)
+    with pytest.raises(SourceError, match="got 20 rows where 21"):
+        tables.write_table(rows(spark, 20), target, expected_rows=21)
+    assert spark.read.parquet(target.path).count() == 30
+    assert [path.name for path in tmp_path.iterdir()] == ["out"], "no staging folder may stay behind"
+    assert (tmp_path / "out" / "kind=0").is_dir()
+    assert json.loads((tmp_path / "out" / "_lakesynth.json").read_text())["lakesynth.privacy"] == "words"
+
+
+def test_the_three_modes_of_a_path(spark: Any, tmp_path: Path) -> None:
+    target = Target(path=str(tmp_path / "out"))
+    tables.write_table(rows(spark, 5), target, expected_rows=5)
+    tables.write_table(rows(spark, 7), target, expected_rows=7)
+    assert spark.read.parquet(target.path).count() == 7
+    tables.write_table(rows(spark, 3), target.model_copy(update={"mode": "append"}), expected_rows=3)
+    assert spark.read.parquet(target.path).count() == 10
+    with pytest.raises(ConfigError, match=r"target\.mode is error"):
+        tables.check_target(spark, target.model_copy(update={"mode": "error"}))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_catalog_table_is_replaced_by_name_not_by_position(spark: Any) -> None:
+    spark.sql("DROP TABLE IF EXISTS swapped")
+    target = Target(table="swapped")
+    tables.write_table(rows(spark, 5), target, expected_rows=5, properties={"lakesynth.privacy": "it's"})
+    turned = rows(spark, 6).select("x", "kind", "id")
+    tables.write_table(turned, target, expected_rows=6)
+    assert sorted(row.id for row in spark.table("swapped").collect()) == [0, 1, 2, 3, 4, 5]
+    tables.write_table(turned, target.model_copy(update={"mode": "append"}), expected_rows=6)
+    assert spark.table("swapped").count() == 12
+    with pytest.raises(ConfigError, match="other columns"):
+        tables.write_table(rows(spark, 2).drop("x"), target, expected_rows=2)
+    assert spark.table("swapped").count() == 12
+    assert not [t.name for t in spark.catalog.listTables() if "staging" in t.name]
+    spark.sql("DROP TABLE swapped")
+
+
+def test_an_entity_contributes_at_most_its_rows_and_always_the_same_ones(spark: Any) -> None:
+    frame = spark.range(1000).select((F.col("id") % 10).alias("who"), F.col("id").alias("what"))
+    unit = PrivacyUnit(entity="who", max_rows=7)
+    once = tables.bound_contribution(frame, unit, b"salt" * 8)
+    counts = {row["who"]: row["count"] for row in once.groupBy("who").count().collect()}
+    assert counts == dict.fromkeys(range(10), 7)
+    again = tables.bound_contribution(frame.repartition(5), unit, b"salt" * 8)
+    assert set(once.toArrow()["what"].to_pylist()) == set(again.toArrow()["what"].to_pylist())
+    fewer = tables.bound_contribution(frame.where("who != 3"), unit, b"salt" * 8)
+    kept = set(once.where("who != 3").toArrow()["what"].to_pylist())
+    assert set(fewer.toArrow()["what"].to_pylist()) == kept, "leaving one entity out must not move the others"
+    assert tables.bound_contribution(frame, PrivacyUnit(), b"").count() == 1000
+
+
+def test_the_fingerprint_changes_with_the_input_only(spark: Any, tmp_path: Path) -> None:
+    source = Source(path=str(tmp_path / "t"))
+    rows(spark, 10).write.partitionBy("kind").parquet(source.path)
+    frame = tables.read_table(spark, source)
+    before = tables.fingerprint(frame, source)
+    assert before == tables.fingerprint(tables.read_table(spark, source), source)
+    assert tables.partition_columns(frame, source) == ("kind",)
+    rows(spark, 10).write.partitionBy("kind").mode("append").parquet(source.path)
+    assert tables.fingerprint(tables.read_table(spark, source), source) != before

@@ -1,0 +1,62 @@
+"""Values of any type meet as numbers or strings, and come back as they were."""
+
+import datetime
+import decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from synth.core.schema import Column, Kind
+from synth.lake.columns import from_numbers, to_numbers, to_strings
+
+
+def column(kind: Kind, **facts: object) -> Column:
+    return Column(name="c", spark_type="string", kind=kind, **facts)  # type: ignore[arg-type]
+
+
+DAY = datetime.date(1989, 5, 25)
+MOMENT = datetime.datetime(1989, 5, 25, 13, 7, 9, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("array", "facts"),
+    [
+        (pa.array([1, None, -3], pa.int8()), column(Kind.INTEGER)),
+        (pa.array([1, None, 2**40], pa.int64()), column(Kind.INTEGER)),
+        (pa.array([1.25, None, -3.5], pa.float32()), column(Kind.REAL)),
+        (pa.array([decimal.Decimal("1.10"), None], pa.decimal128(10, 2)), column(Kind.REAL, decimals=2)),
+        (pa.array([DAY, None], pa.date32()), column(Kind.DATE)),
+        (pa.array([MOMENT, None], pa.timestamp("us", tz="UTC")), column(Kind.TIMESTAMP)),
+        (pa.array(["5/25/1989", None, "11/2/2001"]), column(Kind.DATE, format="%-m/%-d/%Y")),
+        (pa.array(["1989-05-25", None]), column(Kind.DATE)),
+        (pa.array(["1989-05-25 13:07:09", None]), column(Kind.TIMESTAMP)),
+        (pa.array(["17", None, "-4"]), column(Kind.INTEGER)),
+        (pa.array(["271227.08", None, "3204.49"]), column(Kind.REAL, decimals=2)),
+    ],
+)
+def test_values_come_back_as_they_were(array: pa.Array, facts: Column) -> None:
+    assert from_numbers(to_numbers(array, facts), facts, array.type).equals(array)
+
+
+def test_damaged_numbers_and_infinities_are_unknown() -> None:
+    text = pa.array(["4.222.835.382", "", " 3 ", "nan", "inf", "0x1", None])
+    numbers = to_numbers(text, column(Kind.REAL))
+    assert np.isnan(numbers).tolist() == [True, True, False, True, True, True, True]
+    assert np.isnan(to_numbers(pa.array([float("inf"), float("nan")]), column(Kind.REAL))).all()
+
+
+def test_dates_before_1970_have_negative_days() -> None:
+    numbers = to_numbers(pa.array([datetime.date(1969, 12, 31)], pa.date32()), column(Kind.DATE))
+    assert numbers.tolist() == [-1.0]
+    assert to_numbers(pa.array(["12/31/1969"]), column(Kind.DATE, format="%m/%d/%Y")).tolist() == [-1.0]
+
+
+def test_whole_numbers_beyond_their_type_are_cut_to_it() -> None:
+    back = from_numbers(np.array([300.0, -300.0, np.nan]), column(Kind.INTEGER), pa.int8())
+    assert back.to_pylist() == [126, -128, None] or back.to_pylist() == [127, -128, None]
+
+
+def test_categories_of_any_type_have_one_spelling() -> None:
+    assert to_strings(pa.array([True, False, None])).to_pylist() == ["true", "false", None]
+    assert to_strings(pa.array([1, 2])).to_pylist() == ["1", "2"]

@@ -1,0 +1,174 @@
+"""No step beyond the charged ones is ever drawn, however often training crashes."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from synth.core.prepared import PreparedManifest
+from synth.errors import TrainingError
+from synth.lake.artifacts import read_json
+from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, reserve_steps, save_checkpoint
+from synth.train.collective import SingleProcess
+from synth.train.loop import STEPS_RESERVED, Randomness, learning_rate, train
+from synth.train.shard import read_shard
+from synth.train.spec import TrainSpec
+from synth.train.step import gaussian_noise
+from synth.train.worker import build_model
+
+
+class CrashError(Exception):
+    pass
+
+
+class CountedNoise:
+    """Counts draws over all runs, and crashes at the given ones."""
+
+    def __init__(self, *crashes: int) -> None:
+        self.drawn = 0
+        self.crashes = crashes
+
+    def __call__(self, length: int, standard_deviation: float) -> Tensor:
+        self.drawn += 1
+        if self.drawn in self.crashes:
+            raise CrashError
+        return gaussian_noise(length, standard_deviation)
+
+
+def run(spec: TrainSpec, noise: CountedNoise, lines: list[str] | None = None) -> Checkpoint:
+    spec.run_folder.mkdir(exist_ok=True)
+    manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
+    return train(
+        spec,
+        model=build_model(manifest, spec.model),
+        shard=read_shard(spec.prepared, manifest, rank=0, size=1),
+        row_weight=1.0,
+        collective=SingleProcess(),
+        randomness=Randomness(sampling=np.random.default_rng(0), draw_noise=noise),
+        report=(lines if lines is not None else []).append,
+    )
+
+
+def test_an_undisturbed_training_draws_exactly_its_plan(make_spec: Callable[..., TrainSpec]) -> None:
+    noise = CountedNoise()
+    end = run(make_spec(steps=120), noise)
+    assert noise.drawn == end.step == end.drawn == 120
+
+
+@pytest.mark.parametrize("checkpoint_seconds", [1e-9, 1e9])
+@pytest.mark.parametrize("crashes", [(1,), (60,), (119,), (30, 90), (51, 52, 53)])
+def test_crashes_never_add_a_step(
+    make_spec: Callable[..., TrainSpec], checkpoint_seconds: float, crashes: tuple[int, ...]
+) -> None:
+    spec = make_spec(steps=120, checkpoint_seconds=checkpoint_seconds)
+    noise = CountedNoise(*crashes)
+    for _ in crashes:
+        if read_progress(spec) < 120:
+            with pytest.raises(CrashError):
+                run(spec, noise)
+    end = run(spec, noise)
+    assert noise.drawn <= 120
+    assert end.drawn == 120
+    assert end.step <= noise.drawn
+    assert all(torch.isfinite(tensor).all() for tensor in end.model.values())
+
+
+def read_progress(spec: TrainSpec) -> int:
+    path = spec.run_folder / "progress.json"
+    return int(read_json(path)["may_have_drawn"]) if path.exists() else 0
+
+
+def test_steps_are_written_down_before_they_are_drawn(make_spec: Callable[..., TrainSpec]) -> None:
+    spec = make_spec(steps=120)
+    noise = CountedNoise()
+    seen = []
+
+    def watched(length: int, standard_deviation: float) -> Tensor:
+        drawn = noise(length, standard_deviation)
+        seen.append((noise.drawn, read_progress(spec)))
+        return drawn
+
+    run(spec, watched)  # type: ignore[arg-type]
+    assert len(seen) == 120
+    assert all(drawn <= written <= drawn + STEPS_RESERVED for drawn, written in seen)
+
+
+def test_a_finished_training_draws_nothing_when_run_again(make_spec: Callable[..., TrainSpec]) -> None:
+    spec = make_spec(steps=30)
+    first = run(spec, CountedNoise())
+    again = CountedNoise(1)
+    second = run(spec, again)
+    assert again.drawn == 0
+    assert torch.equal(first.average, second.average)
+
+
+def test_a_resumed_training_goes_on_from_its_checkpoint(make_spec: Callable[..., TrainSpec]) -> None:
+    spec = make_spec(steps=120, checkpoint_seconds=1e-9)
+    with pytest.raises(CrashError):
+        run(spec, CountedNoise(61))
+    end = run(spec, CountedNoise())
+    # 60 steps were saved; 100 may have been drawn; 20 are left.
+    assert end.step == 80
+
+
+def test_progress_of_another_charge_is_not_taken_up(make_spec: Callable[..., TrainSpec]) -> None:
+    run(make_spec(steps=10, entry=5), CountedNoise())
+    with pytest.raises(TrainingError, match="ledger entry 5, not 6"):
+        run(make_spec(steps=10, entry=6), CountedNoise())
+
+
+def test_a_checkpoint_survives_the_round_trip_and_a_torn_write(tmp_path: Path) -> None:
+    fresh = Checkpoint(step=0, drawn=0, model={}, optimizer={}, average=torch.zeros(3))
+    reserve_steps(tmp_path, entry=1, may_have_drawn=9)
+    save_checkpoint(tmp_path, replace(fresh, step=7, drawn=7, average=torch.arange(3.0)))
+    (tmp_path / ".checkpoint.pt.999").write_bytes(b"torn")
+    back = last_checkpoint(tmp_path, entry=1, fresh=fresh)
+    assert (back.step, back.drawn) == (7, 9)
+    assert torch.equal(back.average, torch.arange(3.0))
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    fresh = Checkpoint(step=0, drawn=0, model={}, optimizer={}, average=torch.zeros(3))
+    reserve_steps(tmp_path, entry=1, may_have_drawn=9)
+    (tmp_path / "checkpoint.pt").write_bytes(b"torn")
+    with pytest.raises(TrainingError, match="damaged"):
+        last_checkpoint(tmp_path, entry=1, fresh=fresh)
+
+
+def test_no_randomness_is_ever_saved(make_spec: Callable[..., TrainSpec]) -> None:
+    spec = make_spec(steps=10)
+    run(spec, CountedNoise())
+    saved = torch.load(spec.run_folder / "checkpoint.pt", weights_only=True)
+    assert set(saved) == {"step", "drawn", "model", "optimizer", "average"}
+
+
+def test_all_ranks_take_rank_0s_checkpoint() -> None:
+    mine = Checkpoint(step=3, drawn=4, model={"w": torch.ones(2)}, optimizer={}, average=torch.ones(2))
+    got = agree(SingleProcess(), mine)
+    assert (got.step, got.drawn) == (3, 4)
+    assert torch.equal(got.model["w"], torch.ones(2))
+
+
+def test_a_training_past_its_time_stops(make_spec: Callable[..., TrainSpec]) -> None:
+    with pytest.raises(TrainingError, match="timeout_seconds"):
+        run(make_spec(steps=50, timeout_seconds=1e-9), CountedNoise())
+
+
+def test_progress_tells_nothing_about_the_data(make_spec: Callable[..., TrainSpec]) -> None:
+    lines: list[str] = []
+    run(make_spec(steps=10), CountedNoise(), lines)
+    assert len(lines) == 1
+    assert lines[0].startswith("step 10/10, ")
+    assert "loss" not in "".join(lines)
+
+
+def test_the_learning_rate_never_rises_and_never_ends_early() -> None:
+    rates = [learning_rate(0.1, step, 100) for step in range(100)]
+    assert rates[0] == 0.1
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
+    assert rates[-1] > 0

@@ -1,0 +1,240 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+from torch import Tensor
+
+from synth.core.domain import Domain
+from synth.models.vae import Vae
+from synth.privacy.budget import DpSgdSteps, NoPrivacy
+from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.collective import SingleProcess
+from synth.train.step import (
+    Batch,
+    clip_and_sum,
+    clip_factors,
+    gaussian_noise,
+    noisy_gradient,
+    sum_clipped_gradients,
+)
+
+DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
+LATENT = 3
+
+
+def make_model() -> Vae:
+    model = Vae(
+        domain=DOMAIN, latent=LATENT, hidden=(8, 6), beta=0.7, log_shares=np.log(np.full(10, 0.1)), seed=1
+    )
+    torch.nn.init.normal_(model.decoder[-1].weight, generator=torch.Generator().manual_seed(2))
+    return model
+
+
+def make_batch(n_units: int, n_rows: int = 1, seed: int = 0) -> Batch:
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(0, size, (n_units, n_rows)) for size in DOMAIN.sizes], axis=-1)
+    present = np.arange(n_rows) < rng.integers(1, n_rows + 1, (n_units, 1))
+    return Batch(
+        codes=torch.from_numpy(codes),
+        weights=torch.from_numpy(present * np.float32(0.5 if n_rows > 1 else 1.0)),
+        normals=torch.from_numpy(rng.standard_normal((n_units, n_rows, LATENT), dtype=np.float32)),
+    )
+
+
+def make_plan(noise_multiplier: float, max_grad_norm: float = 0.5) -> DpSgdPlan:
+    event = (
+        DpSgdSteps(sample_rate=0.1, noise_multiplier=noise_multiplier, steps=5)
+        if noise_multiplier
+        else NoPrivacy()
+    )
+    fields = {
+        "sample_rate": 0.1,
+        "steps": 5,
+        "noise_multiplier": noise_multiplier,
+        "max_grad_norm": max_grad_norm,
+        "expected_batch_size": 10.0,
+    }
+    return DpSgdPlan.for_charged(fields, [event])
+
+
+def gradients_one_by_one(model: Vae, batch: Batch) -> Tensor:
+    """Each unit's gradient by an ordinary backward pass of its own; [U, P]."""
+    rows = []
+    for unit in range(len(batch.codes)):
+        losses = model.losses(batch.codes[unit], batch.normals[unit])
+        gradients = torch.autograd.grad((losses * batch.weights[unit]).sum(), list(model.parameters()))
+        rows.append(torch.cat([gradient.flatten() for gradient in gradients]))
+    return torch.stack(rows)
+
+
+@given(
+    n=st.integers(0, 6),
+    width=st.integers(1, 5),
+    scale=st.sampled_from([1e-20, 1e-3, 1.0, 1e6, 1e30]),
+    clip=st.sampled_from([0.01, 1.0, 50.0]),
+    seed=st.integers(0, 10_000),
+)
+def test_one_example_moves_the_sum_by_at_most_the_clipping_norm(
+    n: int, width: int, scale: float, clip: float, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    grads = torch.randn(n + 1, width, generator=generator) * scale
+    moved = (clip_and_sum(grads, clip) - clip_and_sum(grads[:n], clip)).double().norm()
+    assert moved <= clip * (1 + 1e-5 * (n + 1))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_non_finite_example_contributes_zero(bad: float) -> None:
+    grads = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    spoiled = grads.clone()
+    spoiled[1, 2] = bad
+    torch.testing.assert_close(clip_and_sum(spoiled, 1.0), clip_and_sum(grads[[0, 2, 3]], 1.0))
+
+
+def test_without_a_bound_finite_gradients_stay_as_they_are() -> None:
+    assert clip_factors(torch.tensor([0.0, 3.0, math.inf, math.nan]), math.inf).tolist() == [1, 1, 0, 0]
+
+
+def test_small_gradients_are_not_clipped_and_a_zero_one_is_no_trouble() -> None:
+    grads = torch.tensor([[0.0, 0.0], [0.3, 0.4]])
+    torch.testing.assert_close(clip_and_sum(grads, 1.0), torch.tensor([0.3, 0.4]))
+
+
+@pytest.mark.parametrize("n_rows", [1, 4])
+@pytest.mark.parametrize("max_grad_norm", [0.1, 3.0, math.inf])
+def test_ghost_clipping_equals_clipping_one_by_one(n_rows: int, max_grad_norm: float) -> None:
+    model, batch = make_model(), make_batch(12, n_rows)
+    expected = clip_and_sum(gradients_one_by_one(model, batch), max_grad_norm)
+    got = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, physical_batch_size=100)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")  # Opacus's hooks on a one-hot input
+def test_ghost_clipping_equals_opacus_per_sample_gradients() -> None:
+    from opacus import GradSampleModule
+
+    model, batch = make_model(), make_batch(12)
+    expected_model = make_model()
+    encoder, decoder = GradSampleModule(expected_model.encoder), GradSampleModule(expected_model.decoder)
+    expected_model.encoder, expected_model.decoder = encoder, decoder
+    expected_model.losses(batch.codes[:, 0], batch.normals[:, 0]).sum().backward()
+    samples = [parameter.grad_sample.flatten(1) for parameter in expected_model.parameters()]
+    got = sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=5)
+    torch.testing.assert_close(got, clip_and_sum(torch.cat(samples, dim=1), 0.5), rtol=1e-4, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    n_units=st.integers(0, 9),
+    n_rows=st.integers(1, 4),
+    physical=st.integers(1, 40),
+    seed=st.integers(0, 100),
+)
+def test_the_physical_batch_size_never_changes_the_sum(
+    n_units: int, n_rows: int, physical: int, seed: int
+) -> None:
+    model, batch = make_model(), make_batch(n_units, n_rows, seed)
+    whole = sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=10_000)
+    cut = sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=physical)
+    torch.testing.assert_close(cut, whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [1, 4])
+def test_one_unit_moves_the_models_sum_by_at_most_the_clipping_norm(n_rows: int) -> None:
+    model, batch = make_model(), make_batch(10, n_rows)
+    for left_out in range(10):
+        keep = [unit for unit in range(10) if unit != left_out]
+        fewer = Batch(codes=batch.codes[keep], weights=batch.weights[keep], normals=batch.normals[keep])
+        moved = sum_clipped_gradients(model, batch, max_grad_norm=0.2, physical_batch_size=64)
+        moved -= sum_clipped_gradients(model, fewer, max_grad_norm=0.2, physical_batch_size=64)
+        assert moved.norm() <= 0.2 * (1 + 1e-4)
+
+
+def test_padding_contributes_nothing() -> None:
+    model, batch = make_model(), make_batch(6, 4)
+    other = torch.where(batch.weights[..., None] > 0, batch.codes, torch.zeros_like(batch.codes))
+    padded = Batch(codes=other, weights=batch.weights, normals=batch.normals)
+    torch.testing.assert_close(
+        sum_clipped_gradients(model, padded, max_grad_norm=0.5, physical_batch_size=64),
+        sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=64),
+    )
+
+
+def test_a_unit_with_a_non_finite_gradient_contributes_zero_to_the_models_sum() -> None:
+    model, batch = make_model(), make_batch(5)
+    spoiled = batch.normals.clone()
+    spoiled[2] = math.inf
+    keep = [0, 1, 3, 4]
+    fewer = Batch(codes=batch.codes[keep], weights=batch.weights[keep], normals=batch.normals[keep])
+    torch.testing.assert_close(
+        sum_clipped_gradients(
+            model,
+            Batch(codes=batch.codes, weights=batch.weights, normals=spoiled),
+            max_grad_norm=0.5,
+            physical_batch_size=64,
+        ),
+        sum_clipped_gradients(model, fewer, max_grad_norm=0.5, physical_batch_size=64),
+    )
+
+
+def test_rows_of_a_unit_that_cancel_are_still_clipped() -> None:
+    # Two huge rows of opposite sign and one small one: float32 Gram sums would lose the small one.
+    model = make_model()
+    one = make_batch(1, 1, seed=3)
+    codes = one.codes.repeat(1, 3, 1)
+    normals = one.normals.repeat(1, 3, 1)
+    batch = Batch(codes=codes, weights=torch.tensor([[1e5, -1e5, 7.0]]), normals=normals)
+    total = sum_clipped_gradients(model, batch, max_grad_norm=1e-2, physical_batch_size=64)
+    expected = clip_and_sum(gradients_one_by_one(model, one) * 7.0, 1e-2)
+    torch.testing.assert_close(total, expected, rtol=0.05, atol=1e-4)
+
+
+def sums_of_empty_batches(noise_multiplier: float, factor: float, steps: int) -> Tensor:
+    model, plan = make_model(), make_plan(noise_multiplier)
+    gradients = [
+        noisy_gradient(
+            model,
+            make_batch(0),
+            plan=plan,
+            collective=SingleProcess(),
+            physical_batch_size=64,
+            draw_noise=lambda n, s: gaussian_noise(n, s * factor),
+        )
+        for _ in range(steps)
+    ]
+    return torch.stack(gradients) * plan.expected_batch_size
+
+
+def test_an_empty_batch_still_adds_noise() -> None:
+    assert sums_of_empty_batches(1.5, 1.0, steps=1).abs().min() > 0
+
+
+@pytest.mark.parametrize(("factor", "is_right"), [(1.0, True), (0.7, False), (1.3, False)])
+def test_noise_has_its_scale_and_only_that(factor: float, is_right: bool) -> None:
+    # Two-sided chi-square at 1e-6: a false alarm in a million runs; 0.7x and 1.3x pass far more rarely.
+    sums = sums_of_empty_batches(1.5, factor, steps=50)
+    statistic = float((sums.double() / (1.5 * 0.5)).square().sum())
+    low, high = chi2.ppf([5e-7, 1 - 5e-7], df=sums.numel())
+    assert (low < statistic < high) == is_right
+
+
+def test_noise_is_drawn_afresh_every_time() -> None:
+    assert not torch.equal(gaussian_noise(100, 1.0), gaussian_noise(100, 1.0))
+
+
+def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
+    model, batch = make_model(), make_batch(8)
+    got = noisy_gradient(
+        model,
+        batch,
+        plan=make_plan(0.0, max_grad_norm=1e-6),
+        collective=SingleProcess(),
+        physical_batch_size=64,
+        draw_noise=gaussian_noise,
+    )
+    expected = gradients_one_by_one(model, batch).sum(dim=0) / 10.0
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
