@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -197,38 +197,42 @@ def show_end(config: Config, workspace: Workspace) -> None:
     privacy, utility = report["privacy"], report["utility"]
     generated = read_json(workspace.generated / "generated.json")
     target = generated["target"]["table"] or generated["target"]["path"]
-    sheet = Table(show_header=False, title=f"Lakesynth: {config.name}", title_justify="left", box=None)
-    sheet.add_column(style="bold")
-    sheet.add_column(overflow="fold")
-    sheet.add_row("synthetic table", f"{generated['rows']} rows in {target}")
-    sheet.add_row("report", str(workspace.report / "report.html"))
-    sheet.add_row(
-        "ledger",
-        f"synth budget --table {config.name}"
+    lines = {
+        "synthetic table": f"{generated['rows']} rows in {target}",
+        "report": str(workspace.report / "report.html"),
+        "ledger": f"synth budget --table {config.name}"
         + (f" --ledger {config.ledger.url}" if config.ledger.url else ""),
-    )
+        "tracked run": _where(config, workspace),
+        "spent": _spent_in_words(config, privacy, generated),
+        "1-way distance": _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best"),
+        "discriminator": _figure(
+            report["discriminator_auc"], "AUC of telling synthetic rows from real ones; 0.5 is best"
+        ),
+        "usefulness": "no column to predict"
+        if utility["auc_real"] is None
+        else _figure(
+            utility["auc_synthetic"], f"AUC trained on synthetic rows; {utility['auc_real']:.3f} on real"
+        ),
+    }
+    print(f"\nLakesynth: {config.name}")
+    for label, words in lines.items():
+        print(f"  {label:16s} {words}")
+
+
+def _where(config: Config, workspace: Workspace) -> str:
+    from synth.track.open import open_tracker
+
+    return open_tracker(config.track, workspace, config.name).where()
+
+
+def _spent_in_words(config: Config, privacy: dict[str, Any], generated: dict[str, Any]) -> str:
     if privacy["epsilon_total"] is None:
-        sheet.add_row("privacy", generated["lakesynth.privacy"])
-    else:
-        stages = ", ".join(f"{stage} {value:.3g}" for stage, value in privacy["by_stage"].items())
-        sheet.add_row(
-            "spent",
-            f"epsilon {privacy['epsilon_total']:.4g} of {config.privacy.epsilon:g} at delta {privacy['delta']:g} ({stages})",
-        )
-    sheet.add_row(
-        "1-way distance", _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best")
+        return str(generated["lakesynth.privacy"])
+    stages = ", ".join(f"{stage} {value:.3g}" for stage, value in privacy["by_stage"].items())
+    return (
+        f"epsilon {privacy['epsilon_total']:.4g} of {config.privacy.epsilon:g} "
+        f"at delta {privacy['delta']:g} ({stages})"
     )
-    sheet.add_row(
-        "discriminator", _figure(report["discriminator_auc"], "AUC telling synthetic from real; 0.5 is best")
-    )
-    real = utility["auc_real"]
-    sheet.add_row(
-        "usefulness",
-        _figure(utility["auc_synthetic"], f"AUC trained on synthetic; {real:.3f} trained on real")
-        if real is not None
-        else "no column to predict",
-    )
-    _OUT.print(sheet)
 
 
 def _figure(value: float | None, words: str) -> str:

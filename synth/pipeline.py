@@ -73,7 +73,7 @@ class Pipeline:
     @cached_property
     def tracker(self) -> "Tracker":
         """The tracked run that the stages of this workspace share."""
-        from synth.track.mlflow_tracker import open_tracker
+        from synth.track.open import open_tracker
 
         tracker = open_tracker(self.config.track, self.workspace, self.config.name)
         privacy = self.config.privacy
@@ -90,15 +90,10 @@ class Pipeline:
 
     def run(self, stages: tuple[str, ...] = STAGES) -> None:
         """Run the stages in order; the first that fails ends the run, and keeps what came before."""
-        try:
-            for stage in stages:
-                getattr(self, stage)()
-        except BaseException:
-            if "tracker" in self.__dict__:
-                self.tracker.finish("FAILED")
-            raise
+        for stage in stages:
+            getattr(self, stage)()
         if stages[-1] == STAGES[-1]:
-            self.tracker.finish("FINISHED")
+            self.tracker.finish()
 
     def scan(self) -> None:
         """Find personal data and kinds of values; charges one noisy histogram per column."""
@@ -235,14 +230,15 @@ class Pipeline:
             plan, receipt = self._charged_plan(manifest, run_folder)
             stage.parameters({f"dp_sgd.{name}": value for name, value in plan.to_dict().items()})
             spec = TrainSpec(
-                prepared=str(self.workspace.prepared),
-                plan=plan.to_dict(),
-                entry=receipt.entry,
+                prepared=self.workspace.prepared,
+                run_folder=run_folder,
+                model_folder=self.workspace.model,
+                model_key=key,
+                plan=plan,
+                receipt=receipt,
+                delta=config.privacy.delta,
                 model=config.model,
                 train=config.train,
-                run_folder=str(run_folder),
-                output=str(self.workspace.model),
-                key=key,
             )
             spark = self.spark if config.train.launcher is Launcher.SPARK else None
             outcome = launch(spec, spark, lambda line: self.say(f"train: {line}"))
@@ -476,7 +472,7 @@ class Pipeline:
         return spent(self.ledger.entries(self.config.name), self.config.privacy.delta)
 
     def _statement(self) -> Any:
-        from synth.evaluate.report import PrivacyStatement
+        from synth.evaluate.evaluation import PrivacyStatement
 
         privacy, now = self.config.privacy, self._spent()
         is_private = self._manifest().is_private and now.unprotected == 0

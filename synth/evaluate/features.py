@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits  # ships no types
 
 from synth.core.schema import Column
 from synth.evaluate.bins import CategoryBins
@@ -83,6 +83,8 @@ def train(matrix: NDArray[np.float64], labels: NDArray[np.int64], encoding: Enco
     trees = HistGradientBoostingClassifier(
         categorical_features=encoding.is_categorical, early_stopping=False, random_state=SEED
     )
+    # The trees cannot bin a column without any value; a constant one tells them as little.
+    matrix = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
     with _one_thread():
         trees.fit(matrix, labels)
     return Classifier(trees=trees, classes=np.asarray(trees.classes_))

@@ -21,6 +21,7 @@ _DEFAULTS = {
     "spark.driver.memory": "4g",
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
 }
 
 

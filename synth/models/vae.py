@@ -35,6 +35,7 @@ class Vae(nn.Module):
         """Start at the independent model: whatever the latent, each column has its released marginal.
 
         Args:
+          beta: weight of the Kullback-Leibler term; the attribute may change while training.
           hidden: widths of the decoder's hidden layers; the encoder mirrors them.
           log_shares: logarithms of the released 1-way marginals, [domain.total].
         """

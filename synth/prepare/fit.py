@@ -23,6 +23,10 @@ _MOSTLY_OTHER = 0.5
 """Share of values outside the released categories above which a column is made up, not learned."""
 
 
+_MOST_CATEGORIES = 10_000
+"""Categories of one column that keep a code of their own; codes are 16 bits wide."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreparePlan:
     """What preparation will charge: one noise scale for all its counts."""
@@ -111,8 +115,8 @@ def _fit_column(
             column=column.name, categories=keys, counts=(nulls, *map(float, found)), closed=True
         )
     named = select_keys(summary.categories, receipt, max_rows=_max_rows(receipt)).value
-    keys = tuple(sorted(named, key=lambda key: (-named[key], key)))
-    other = max(0.0, n_rows - nulls - sum(named.values()))
+    keys = tuple(sorted(named, key=lambda key: (-named[key], key)))[:_MOST_CATEGORIES]
+    other = max(0.0, n_rows - nulls - sum(named[key] for key in keys))
     if other > _MOSTLY_OTHER * max(n_rows - nulls, 1):
         return None
     if noise.scale_of(receipt) > 0:

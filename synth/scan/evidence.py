@@ -8,7 +8,6 @@ from synth.scan.classes import VALUE_CLASSES
 
 _NO_VALUE = ("null", "blank", "missing_word")
 _SEEN = 2.0  # noise scales above which a class is counted: 2 noisy classes in 100 pass by chance
-_TOGETHER = 3.0  # the same for a sum of classes that were not chosen by their counts
 _SURE = 4.0  # noise scales above which a class is sure to occur: 3 in 100,000 pass by chance
 
 
@@ -61,9 +60,12 @@ class ClassCounts:
         """Share of values in the classes, in [0, 1]."""
         return min(1.0, self.seen(classes) / self.n_values) if self.n_values > 0 else 0.0
 
-    def stand_out(self, classes: Collection[str]) -> bool:
-        """Whether the classes together surely occur, though none of them may alone."""
-        return self.raw(classes) > _TOGETHER * self.noise_scale * math.sqrt(len(classes))
+    def height(self, classes: Collection[str]) -> float:
+        """The classes' summed counts in standard deviations of their noise; infinite without noise."""
+        total = self.raw(classes)
+        if self.noise_scale == 0:
+            return math.inf if total > 0 else 0.0
+        return total / (self.noise_scale * math.sqrt(len(classes)))
 
     def most(self, classes: Iterable[str], *, of: float) -> bool:
         """Whether the classes surely hold four values in five of `of`, as far as the noise lets us see,

@@ -19,6 +19,9 @@ from synth.scan.evidence import ClassCounts
 INTEGERS = ("integer", "digits_9", "digits_10_to_12", "digits_13_to_19", "card_valid", "date_compact")
 NUMBERS = (*INTEGERS, *REALS, "real_many", "digits_zero_padded")
 _FEW = 0.02  # share below which reals among integers, or leading zeros, are strays
+# Standard deviations of noise by which dates stand out: in the best of a dozen formats of one column,
+# and in the formats that are then summed over all columns.
+_OWN_FORMAT, _ANY_FORMAT = 4.0, 3.0
 _DATE_ENTITIES = (Entity.BIRTH_DATE, Entity.DEATH_DATE)
 _UNREADABLE = ("number_grouped", "date_other", "timestamp_other")
 
@@ -230,7 +233,7 @@ def _format(
     match kind:
         case Kind.DATE:
             best = _best(DATE_FORMATS, counts)
-            return best if counts.stand_out(DATE_FORMATS[best]) else usual_format
+            return best if counts.height(DATE_FORMATS[best]) > _OWN_FORMAT else usual_format
         case Kind.TIMESTAMP:
             return _best(_TIMESTAMP_FORMATS, counts)
         case Kind.CATEGORICAL | Kind.BOOLEAN | Kind.INTEGER | Kind.REAL | Kind.TEXT | Kind.ID:
@@ -244,7 +247,7 @@ def usual_date_format(columns: Iterable[ClassCounts]) -> str:
     totals = dict.fromkeys(DATE_FORMATS, 0.0)
     for counts in columns:
         for date_format, classes in DATE_FORMATS.items():
-            if counts.stand_out(classes):
+            if counts.height(classes) > _ANY_FORMAT:
                 totals[date_format] += counts.raw(classes)
     return max(totals, key=lambda date_format: totals[date_format])
 

@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
 _START_SECONDS = 120
-_EPSILON_POINTS = 16
+_EPSILON_POINTS = 8
 _LOOPBACK = "lo"
 
 
@@ -83,7 +83,7 @@ def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> T
 
 
 def _epsilon_by_step(spec: TrainSpec) -> tuple[tuple[int, float], ...]:
-    """Epsilon of the training alone at a few steps; computed once, for it takes a tenth of a second each."""
+    """Epsilon of the training alone at a few steps; computed once, for each takes part of a second."""
     plan = spec.plan
     if not plan.is_private:
         return ()

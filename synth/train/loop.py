@@ -12,6 +12,7 @@ from torch.nn.utils import parameters_to_vector
 
 from synth.errors import TrainingError
 from synth.models.vae import Vae
+from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, reserve_steps, save_checkpoint
 from synth.train.collective import Collective
 from synth.train.sampler import os_entropy_generator, poisson_steps
@@ -23,7 +24,7 @@ STEPS_RESERVED = 50
 """Steps written down as drawn before they are; a crash loses at most these and those since a checkpoint."""
 
 _AVERAGE_DECAY = 0.99
-_DECAY_SHARE = 0.7
+_WARM_SHARE = 0.5
 _REPORT_SECONDS = 2.0
 
 
@@ -79,6 +80,7 @@ def train(
         step = start.step + done
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(spec.train.learning_rate, step, plan.steps)
+        model.beta = kl_weight(spec.model.beta, step, plan)
         gradient = noisy_gradient(
             model,
             batch,
@@ -102,8 +104,20 @@ def train(
 
 
 def learning_rate(base: float, step: int, steps: int) -> float:
-    """`base` at first, then falling in a line to zero over the last part of the plan."""
-    return base * min(1.0, (steps - step) / (_DECAY_SHARE * steps))
+    """Falling in a line from `base` to zero at the end of the plan."""
+    return base * (steps - step) / steps
+
+
+def kl_weight(beta: float, step: int, plan: DpSgdPlan) -> float:
+    """`beta`; without privacy, rising to it in a line from near zero over the first part of the plan.
+
+    The untrained decoder ignores the latent. At full weight from the start and unclipped, the encoder
+    learns to leave the latent empty and the columns stay independent. Clipped gradients do not fall into
+    that, and early steps are too dear under noise to be spent at another weight (both seen on Adult).
+    """
+    if plan.is_private:
+        return beta
+    return beta * min(1.0, (step + 1) / (_WARM_SHARE * plan.steps))
 
 
 def _start(

@@ -52,10 +52,9 @@ def read_shard(prepared: Path, manifest: PreparedManifest, *, rank: int, size: i
     if not files:
         raise ArtifactError(f"{prepared / 'codes'} holds no coded files; run the prepare stage again")
     tables = [_read(path, manifest) for path in files[rank::size]]
-    codes = [_codes(table, manifest) for table in tables]  # each [n, K]
+    codes = [_codes(table, manifest, prepared) for table in tables]  # each [n, K]
     nothing = np.empty((0, len(manifest.domain)), dtype=np.uint16)
     rows = np.concatenate([nothing, *codes])
-    _check_codes(rows, manifest, prepared)
     if manifest.schema.unit.entity is None:
         return Shard(codes=rows, starts=np.arange(len(rows) + 1))
     hashes = np.concatenate([np.empty(0, dtype=np.int64), *(_hashes(table) for table in tables)])
@@ -78,21 +77,20 @@ def _read(path: Path, manifest: PreparedManifest) -> pa.Table:
         raise ArtifactError(f"{path} is damaged or lacks a column; run the prepare stage again") from error
 
 
-def _codes(table: pa.Table, manifest: PreparedManifest) -> NDArray[np.uint16]:
-    """Columns in the domain's order. -> [n, K]."""
-    columns = [table.column(name).to_numpy() for name in manifest.domain.names]
-    if not all(np.issubdtype(column.dtype, np.unsignedinteger) for column in columns):
-        raise ArtifactError("a coded column holds something else than codes; run the prepare stage again")
-    return np.stack([column.astype(np.uint16) for column in columns], axis=1)
+def _codes(table: pa.Table, manifest: PreparedManifest, prepared: Path) -> NDArray[np.uint16]:
+    """Columns in the domain's order, checked before they are narrowed. -> [n, K]."""
+    columns = []
+    for name, size in zip(manifest.domain.names, manifest.domain.sizes, strict=True):
+        column = table.column(name).to_numpy()
+        # Spark writes signed types only.
+        if not (np.issubdtype(column.dtype, np.integer) and ((column >= 0) & (column < size)).all()):
+            raise ArtifactError(
+                f"{prepared} has something else than the codes of {name!r}; run the prepare stage again"
+            )
+        columns.append(column.astype(np.uint16))
+    return np.stack(columns, axis=1)
 
 
 def _hashes(table: pa.Table) -> NDArray[np.int64]:
     hashes: NDArray[np.int64] = table.column(UNIT_COLUMN).to_numpy()
     return hashes
-
-
-def _check_codes(rows: NDArray[np.uint16], manifest: PreparedManifest, prepared: Path) -> None:
-    sizes = np.asarray(manifest.domain.sizes)
-    if not (rows < sizes).all():
-        wrong = [manifest.domain.names[k] for k in np.flatnonzero((rows >= sizes).any(axis=0))]
-        raise ArtifactError(f"{prepared} has codes outside the domain of {wrong}; run prepare again")

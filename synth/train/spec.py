@@ -21,7 +21,8 @@ class TrainSpec:
       model_folder, model_key: where the model artifact goes, and the key it is written with.
       plan, receipt: the calibrated numbers and the ledger's proof that all their steps are paid.
       delta: at which epsilons are told.
-      epsilon_by_step: for some steps, in order, the epsilon of the training up to there; may be empty.
+      epsilon_by_step: for some steps, in order, the epsilon of the training up to there, the last at the
+        plan's end; `launch` fills it in, and leaves it empty without privacy.
     """
 
     prepared: Path

@@ -19,7 +19,6 @@ from synth.lake.artifacts import read_json, write_artifact, write_json
 from synth.models.align import align_marginals, marginal_shares
 from synth.models.artifact import TrainingRecord, VaeArtifact
 from synth.models.vae import Vae
-from synth.privacy import accountant
 from synth.train.collective import Collective, HorovodCollective
 from synth.train.loop import Randomness, train
 from synth.train.shard import read_shard
@@ -104,7 +103,7 @@ def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) 
 
 def _statement(spec: TrainSpec, manifest: PreparedManifest) -> str:
     plan = spec.plan
-    epsilon = accountant.epsilon([plan.event], spec.delta)
+    _, epsilon = spec.epsilon_by_step[-1]
     return (
         f"Trained by DP-SGD under add/remove of one privacy unit ({manifest.schema.unit}): each unit "
         f"joins each of {plan.steps} steps with probability {plan.sample_rate:.6g}, its gradient is "

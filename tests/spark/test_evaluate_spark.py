@@ -35,7 +35,7 @@ def made(spark: SparkSession, n_rows: int = 3_000) -> DataFrame:
         F.when(row % 7 != 0, (row % 50).cast("int")).alias("n`"),
         (row % 3 == 0).alias("flag"),
         F.date_add(F.lit("2020-01-01").cast("date"), (row % 400).cast("int")).alias("day"),
-        F.when(row % 11 != 0, F.concat(F.lit("w"), (row * row % 40).cast("string"))).alias("word"),
+        F.when(row % 11 != 0, F.concat(F.lit("w"), (row % 40).cast("string"))).alias("word"),
     )
 
 

@@ -98,8 +98,8 @@ def compare_rows(
 
 def test_a_planted_shift_is_found_by_every_measure() -> None:
     # The bounds lie more than ten standard errors from what either case gives.
-    near = compare_rows(draw(3_000, 0), draw(3_000, 1), draw(3_000, 2))
-    far = compare_rows(draw(3_000, 0), draw(3_000, 1, shift=2.0), draw(3_000, 2))
+    near = compare_rows(draw(2_000, 0), draw(2_000, 1), draw(2_000, 2))
+    far = compare_rows(draw(2_000, 0), draw(2_000, 1, shift=2.0), draw(2_000, 2))
     assert near.fidelity is not None
     assert far.fidelity is not None
     assert near.fidelity.floor is not None
@@ -127,9 +127,9 @@ def test_a_copy_of_the_real_rows_is_told_in_the_note() -> None:
 
 
 def test_a_synthetic_table_is_as_useful_as_what_it_keeps() -> None:
-    real, holdout = draw(3_000, 0), draw(3_000, 2)
-    kept = measure_utility(COLUMNS, real, draw(3_000, 1), holdout, None)
-    lost = measure_utility(COLUMNS, real, without_label_link(draw(3_000, 1)), holdout, None)
+    real, holdout = draw(2_000, 0), draw(2_000, 2)
+    kept = measure_utility(COLUMNS, real, draw(2_000, 1), holdout, None)
+    lost = measure_utility(COLUMNS, real, without_label_link(draw(2_000, 1)), holdout, None)
     assert (kept.target, kept.task) == ("label", "which of 2 classes")
     assert kept.auc_real is not None
     assert kept.auc_synthetic is not None
@@ -195,7 +195,7 @@ def narrow(values: list[float], kind: Kind = Kind.REAL) -> tuple[TableSchema, Ro
         ([1.0, 2.0], [1.0]),
     ],
 )
-@pytest.mark.parametrize("kind", [Kind.REAL, Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP])
+@pytest.mark.parametrize("kind", [Kind.REAL, Kind.DATE])
 def test_any_single_column_is_compared_and_drawn(
     real: list[float], synthetic: list[float], kind: Kind, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ import hmac
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.config.sections import ColumnSettings, MaskOperator
@@ -14,6 +14,8 @@ from synth.core.finding import Finding, Findings
 from synth.core.schema import Kind
 from synth.errors import ConfigError
 from synth.mask.operators import DEFAULT_TEMPLATES, HIDDEN, REDACTED, mask_values, plan_masks
+
+UNTIMED = settings(deadline=None)  # the machine is shared with other tests
 
 KEY = b"k" * 32
 TEXTS = st.lists(st.none() | st.text(max_size=12))
@@ -25,6 +27,7 @@ def findings(**entities: str | None) -> Findings:
     return Findings(table="people", n_rows=10.0, columns=columns)
 
 
+@UNTIMED
 @given(TEXTS, st.sampled_from(list(MaskOperator)))
 def test_nulls_stay_null_and_nothing_else_becomes_null(
     texts: list[str | None], operator: MaskOperator
@@ -37,6 +40,7 @@ def test_nulls_stay_null_and_nothing_else_becomes_null(
     assert masked.is_null().to_pylist() == array.is_null().to_pylist()
 
 
+@UNTIMED
 @given(TEXTS)
 def test_hashes_are_the_keyed_digest_and_equal_for_equal_values(texts: list[str | None]) -> None:
     tokens = mask_values(pa.array(texts, pa.string()), MaskOperator.HASH, KEY).to_pylist()
@@ -62,12 +66,14 @@ def test_a_guessable_key_is_refused(key: bytes) -> None:
         mask_values(pa.array(["a"]), MaskOperator.HASH, key)
 
 
+@UNTIMED
 @given(st.text(max_size=12))
 def test_keep_last_4_shows_four_characters_of_longer_values_and_none_of_short_ones(text: str) -> None:
     shown = mask_values(pa.array([text]), MaskOperator.KEEP_LAST_4, KEY)[0].as_py()
     assert shown == HIDDEN + (text[-4:] if len(text) > 4 else "")
 
 
+@UNTIMED
 @given(st.text(max_size=12))
 def test_redacted_values_cannot_be_told_apart(text: str) -> None:
     assert mask_values(pa.array([text]), MaskOperator.REDACT, KEY).to_pylist() == [REDACTED]

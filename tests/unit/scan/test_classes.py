@@ -6,13 +6,15 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.core.schema import Column, Kind
 from synth.lake.columns import parse_format, to_numbers
 from synth.scan.classes import VALUE_CLASSES, class_counts, classify
 from synth.scan.judge import DATE_FORMATS, NUMBERS
+
+UNTIMED = settings(deadline=None)  # the machine is shared with other tests
 
 TEXTS = st.lists(
     st.none() | st.text(max_size=80) | st.from_regex(r"[0-9A-Za-z.,/:+ -]{0,20}", fullmatch=True)
@@ -80,6 +82,7 @@ def test_a_value_has_the_class_that_a_reader_would_give_it(text: str, expected: 
     assert VALUE_CLASSES[classify(pa.array([f" {text} "]))[0]] == expected
 
 
+@UNTIMED
 @given(TEXTS)
 def test_one_value_more_moves_one_class_by_one(texts: list[str | None]) -> None:
     counts = class_counts(pa.array(texts, pa.string()))
@@ -89,6 +92,7 @@ def test_one_value_more_moves_one_class_by_one(texts: list[str | None]) -> None:
         assert np.abs(counts - others).sum() == 1
 
 
+@UNTIMED
 @given(TEXTS)
 def test_the_class_of_a_value_does_not_depend_on_its_neighbours(texts: list[str | None]) -> None:
     together = classify(pa.array(texts, pa.string()))
@@ -99,6 +103,7 @@ def test_the_class_of_a_value_does_not_depend_on_its_neighbours(texts: list[str 
 NUMBER_TEXTS = st.from_regex(r"[+-]?[0-9]{0,12}\.?[0-9]{0,8}([eE][+-]?[0-9]{1,2})?", fullmatch=True)
 
 
+@UNTIMED
 @given(st.lists(NUMBER_TEXTS | TEXTS.map(str), min_size=1))
 def test_a_value_is_of_a_number_class_exactly_if_it_is_read_as_a_number(texts: list[str]) -> None:
     array = pa.array(texts)
@@ -109,6 +114,7 @@ def test_a_value_is_of_a_number_class_exactly_if_it_is_read_as_a_number(texts: l
     assert is_one_or_the_other.all()
 
 
+@UNTIMED
 @given(st.dates(min_value=date(1900, 1, 1), max_value=date(2099, 12, 31)))
 def test_a_date_is_of_a_class_of_the_format_that_wrote_it(day: date) -> None:
     for date_format, classes in DATE_FORMATS.items():

@@ -209,7 +209,7 @@ def test_an_empty_column_is_flagged_by_its_name() -> None:
 
 
 def test_noise_alone_never_makes_an_identifier_or_a_null_share() -> None:
-    """Of 67 classes in 400 columns none may stand out; a rule at 2 noise scales fails in most of them."""
+    """Fixed seeds: 1 of 400 is misjudged; if values were sure from 3 noise scales on, 7, from 2, 53."""
     wrong = [
         finding
         for seed in range(400)

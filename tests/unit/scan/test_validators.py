@@ -4,7 +4,7 @@ import ipaddress
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum import iban as oracle_iban
 from stdnum import luhn as oracle_luhn
@@ -12,14 +12,18 @@ from stdnum.us import ssn as oracle_ssn
 
 from synth.scan import validators
 
+UNTIMED = settings(deadline=None)  # the machine is shared with other tests
+
 DIGITS = st.text(alphabet="0123456789", min_size=2, max_size=19)
 
 
+@UNTIMED
 @given(st.lists(DIGITS, min_size=1, max_size=20))
 def test_luhn_agrees_with_the_oracle_on_any_digits(numbers: list[str]) -> None:
     assert validators.luhn(pa.array(numbers)).tolist() == [oracle_luhn.is_valid(n) for n in numbers]
 
 
+@UNTIMED
 @given(st.lists(DIGITS, min_size=1, max_size=20))
 def test_a_luhn_check_digit_makes_it_valid_and_any_other_does_not(numbers: list[str]) -> None:
     checked = [number + oracle_luhn.calc_check_digit(number) for number in numbers]
@@ -28,6 +32,7 @@ def test_a_luhn_check_digit_makes_it_valid_and_any_other_does_not(numbers: list[
     assert not validators.luhn(pa.array(damaged)).any()
 
 
+@UNTIMED
 @given(
     st.lists(
         st.tuples(st.integers(0, 999), st.integers(0, 99), st.integers(0, 9999)), min_size=1, max_size=20
@@ -47,6 +52,7 @@ def test_numbers_that_are_never_issued_are_no_ssn(number: str) -> None:
     assert not validators.ssn(pa.array([number])).any()
 
 
+@UNTIMED
 @given(st.lists(st.from_regex(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", fullmatch=True), min_size=1, max_size=10))
 def test_iban_modulo_agrees_with_the_oracle_whatever_the_lengths_in_one_batch(numbers: list[str]) -> None:
     from stdnum.iso7064 import mod_97_10
@@ -67,6 +73,7 @@ def test_real_ibans_of_different_lengths_are_valid_together() -> None:
     assert not validators.iban(pa.array([number[:-1] + "9" for number in numbers])).any()
 
 
+@UNTIMED
 @given(st.lists(st.ip_addresses(v=6), min_size=1, max_size=10))
 def test_every_ipv6_address_is_one_compressed_or_not(addresses: list[ipaddress.IPv6Address]) -> None:
     texts = [text for address in addresses for text in (address.exploded, f"{address:s}".lower())]

@@ -72,7 +72,7 @@ def make_spec(tmp_path: Path, make_prepared: Callable[..., Path]) -> Callable[..
     from synth.train.spec import TrainSpec
 
     def make(
-        *, steps: int = 120, entry: int = 5, noise_multiplier: float = 1.0, **train: object
+        *, steps: int = 120, entry: int = 5, noise_multiplier: float = 4.0, **train: object
     ) -> TrainSpec:
         fields = {
             "sample_rate": 0.2,

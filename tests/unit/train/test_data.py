@@ -64,7 +64,9 @@ def test_equal_hashes_of_a_row_unit_are_different_units(make_prepared: Callable[
     assert read_shard(folder, manifest, rank=0, size=1).n_units == manifest.n_rows
 
 
-@pytest.mark.parametrize("fault", ["code outside", "no column", "no files", "not parquet", "signed"])
+@pytest.mark.parametrize(
+    "fault", ["code outside", "no column", "no files", "not parquet", "negative", "not whole"]
+)
 def test_a_damaged_prepared_table_is_refused(make_prepared: Callable[..., Path], fault: str) -> None:
     folder = make_prepared(files=1)
     path = folder / "codes" / "part-00000.parquet"
@@ -80,8 +82,8 @@ def test_a_damaged_prepared_table_is_refused(make_prepared: Callable[..., Path],
             path.unlink()
         case "not parquet":
             path.write_bytes(b"nothing")
-        case "signed":
-            column = pa.array(np.zeros(n, dtype=np.int64))
+        case "negative" | "not whole":
+            column = pa.array(np.full(n, -1, dtype=np.int16) if fault == "negative" else np.zeros(n))
             pq.write_table(table.set_column(table.schema.get_field_index("a"), "a", column), path)
     with pytest.raises(ArtifactError):
         read_shard(folder, manifest_of(folder), rank=0, size=1)
