@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from synth.core.entity import Entity
 from synth.core.schema import Kind, PrivacyUnit
 from synth.privacy.budget import Budget
 
@@ -126,7 +127,7 @@ class ColumnSettings(_Section):
     categories: tuple[str, ...] | None = None
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
     format: str | None = None
-    entity: str | None = None
+    entity: Entity | None = None
     drop: bool = False
     mask: MaskOperator | None = None
 
@@ -154,7 +155,7 @@ class Scan(_Section):
 class Mask(_Section):
     path: str | None = None
     key_file: str | None = None
-    templates: dict[str, MaskOperator] = {}
+    templates: dict[Entity, MaskOperator] = {}
 
 
 class Prepare(_Section):
@@ -165,9 +166,9 @@ class Prepare(_Section):
 
 class VaeModel(_Section):
     kind: Literal["vae"] = "vae"
-    latent: Annotated[int, Field(ge=1, le=4096)] = 24
+    latent: Annotated[int, Field(ge=1, le=4096)] = 8
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (256, 256)
-    beta: Annotated[float, Field(gt=0)] = 0.5
+    beta: Annotated[float, Field(gt=0)] = 0.6
     seed: Annotated[int, Field(ge=0)] = 0
     align_marginals: bool = True
 
@@ -187,9 +188,9 @@ class Train(_Section):
     hosts: str | None = None
     sample_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     expected_batch_size: Annotated[int, Field(ge=1)] = 1000
-    steps: Annotated[int, Field(ge=1)] = 1500
+    steps: Annotated[int, Field(ge=1)] = 1000
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    learning_rate: Annotated[float, Field(gt=0)] = 0.006
     physical_batch_size: Annotated[int, Field(ge=1)] = 1024
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0
     timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0

@@ -14,6 +14,7 @@ from synth.evaluate.bins import Bins, encode, fit_bins
 from synth.evaluate.evaluation import Evaluation, Measured, compare
 from synth.evaluate.marginals import Counts, Workload, plan_workload
 from synth.evaluate.rows import Rows
+from synth.lake.tables import quoted
 
 _SAMPLE_SEED = 20_240_229
 _CELLS = "marginal int, cell int, count bigint"
@@ -133,12 +134,7 @@ def _check_columns(name: str, frame: DataFrame, columns: Sequence[Column]) -> No
 
 
 def _select(frame: DataFrame, columns: Sequence[Column]) -> DataFrame:
-    return frame.select(
-        *(
-            F.col("`" + column.name.replace("`", "``") + "`").alias(field)
-            for field, column in _fields(columns).items()
-        )
-    )
+    return frame.select(*(quoted(column.name).alias(field) for field, column in _fields(columns).items()))
 
 
 def _fields(columns: Sequence[Column]) -> dict[str, Column]:

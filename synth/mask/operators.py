@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth.config.sections import ColumnSettings, MaskOperator
-from synth.core.entity import ENTITY_NAMES, Entity
+from synth.core.entity import Entity
 from synth.core.finding import Findings
-from synth.errors import ConfigError
 from synth.lake.columns import to_strings
 
 REDACTED = "[redacted]"
@@ -58,25 +57,14 @@ DEFAULT_TEMPLATES: dict[str, MaskOperator] = {
 }
 
 
-def check_templates(columns: Mapping[str, ColumnSettings], templates: Mapping[str, MaskOperator]) -> None:
-    """Raise one ConfigError naming every entity of the settings that does not exist."""
-    declared = {f"columns.{name}.entity": column.entity for name, column in columns.items() if column.entity}
-    named = {**{f"mask.templates.{name}": name for name in templates}, **declared}
-    unknown = [place for place, entity in named.items() if entity not in ENTITY_NAMES]
-    if unknown:
-        raise ConfigError(f"no such entity: {', '.join(unknown)}; there are {', '.join(ENTITY_NAMES)}")
-
-
 def plan_masks(
-    findings: Findings, columns: Mapping[str, ColumnSettings], templates: Mapping[str, MaskOperator]
+    findings: Findings, columns: Mapping[str, ColumnSettings], templates: Mapping[Entity, MaskOperator]
 ) -> dict[str, MaskOperator]:
     """The operator of every column that the scan saw.
 
     `columns.NAME.drop` and then `columns.NAME.mask` win, then the templates, then `DEFAULT_TEMPLATES`;
     columns without personal data are kept.
-    Raises: ConfigError if an entity named in the settings does not exist.
     """
-    check_templates(columns, templates)
     return {
         finding.column: _operator(columns.get(finding.column, ColumnSettings()), finding.entity, templates)
         for finding in findings.columns
@@ -107,17 +95,17 @@ def mask_values(values: pa.Array, operator: MaskOperator, key: bytes) -> pa.Arra
 
 
 def _operator(
-    settings: ColumnSettings, found: str | None, templates: Mapping[str, MaskOperator]
+    settings: ColumnSettings, found: str | None, templates: Mapping[Entity, MaskOperator]
 ) -> MaskOperator:
     if settings.drop:
         return MaskOperator.DROP
     if settings.mask is not None:
         return settings.mask
-    entity = settings.entity or found
-    if entity is None:
+    name = settings.entity or found
+    if name is None:
         return MaskOperator.KEEP
-    # An entity that a later version found and this one does not know is hidden, not shown.
-    return templates.get(entity, DEFAULT_TEMPLATES.get(entity, MaskOperator.REDACT))
+    entity = Entity(name)
+    return templates.get(entity, DEFAULT_TEMPLATES[entity])
 
 
 def _keep_last_4(texts: pa.Array) -> pa.Array:

@@ -1,6 +1,6 @@
 """Masking's door to Spark: a lazy frame of masked values."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -8,6 +8,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from synth.config.sections import MaskOperator
 from synth.errors import ConfigError
+from synth.lake.tables import MapBatches, map_in_arrow
 from synth.mask.operators import mask_values
 
 
@@ -23,14 +24,12 @@ def masked(frame: DataFrame, operators: Mapping[str, MaskOperator], key: bytes) 
     unplanned = [name for name in frame.columns if name not in operators]
     if unplanned:
         raise ValueError(f"no mask operator for {', '.join(unplanned)}")
-    # mapInArrow cannot resolve names with a dot; the schema gives the columns their own names back.
-    names = {field.name: f"c{index}" for index, field in enumerate(frame.schema.fields)}
     left = [field for field in frame.schema.fields if operators[field.name] is not MaskOperator.DROP]
     if not left:
         raise ConfigError("every column of the masked table is dropped; keep or mask at least one")
     schema = StructType([_masked_field(field, operators[field.name]) for field in left])
-    plan = {names[field.name]: (field.name, operators[field.name]) for field in left}
-    return frame.toDF(*names.values()).mapInArrow(_masker(plan, key), schema)
+    plan = {field.name: operators[field.name] for field in left}
+    return map_in_arrow(frame, _masker(plan, key), schema)
 
 
 def _masked_field(field: StructField, operator: MaskOperator) -> StructField:
@@ -39,19 +38,17 @@ def _masked_field(field: StructField, operator: MaskOperator) -> StructField:
     return StructField(field.name, StringType(), nullable=field.nullable)
 
 
-def _masker(
-    plan: Mapping[str, tuple[str, MaskOperator]], key: bytes
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Batches of the columns named in `plan`, masked and under the name that the plan gives them."""
+def _masker(plan: Mapping[str, MaskOperator], key: bytes) -> MapBatches:
+    """Batches of the columns named in `plan`, masked, in its order."""
 
-    def mask(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def mask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             arrays = []
-            for given, (name, operator) in plan.items():
-                values = batch.column(given)
+            for name, operator in plan.items():
+                values = batch.column(name)
                 expected = values.type if operator is MaskOperator.KEEP else pa.string()
                 arrays.append(mask_values(values, operator, key))
                 assert arrays[-1].type == expected, f"column {name!r} came out as {arrays[-1].type}"
-            yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in plan.values()])
+            yield pa.RecordBatch.from_arrays(arrays, names=list(plan))
 
     return mask

@@ -8,8 +8,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
-from typing import assert_never
+from typing import Any, assert_never
 
 from dp_accounting import dp_event, rdp
 from dp_accounting.pld import common, privacy_loss_distribution

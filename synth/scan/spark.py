@@ -1,6 +1,6 @@
 """The scan's door to Spark: one job counts the value classes of all columns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, LongType, StructField, StructType
 
+from synth.lake.tables import map_in_arrow
 from synth.scan.classes import VALUE_CLASSES, class_counts
 
 _COUNTED = StructType(
@@ -25,9 +26,7 @@ def collect_class_counts(frame: DataFrame) -> dict[str, NDArray[np.int64]]:
 
     One job; at most columns x classes numbers a partition are moved. Exact: for the trusted side only.
     """
-    # mapInArrow cannot resolve names with a dot.
-    names = [f"c{index}" for index in range(len(frame.columns))]
-    counted = frame.toDF(*names).mapInArrow(_counter(names), _COUNTED)  # (column, class, count)
+    counted = map_in_arrow(frame, _counter(frame.columns), _COUNTED)  # (column, class, count)
     rows = counted.groupBy("column_index", "class_code").agg(F.sum("count").alias("count")).collect()
     counts = np.zeros((len(frame.columns), len(VALUE_CLASSES)), dtype=np.int64)
     for row in rows:
@@ -37,8 +36,8 @@ def collect_class_counts(frame: DataFrame) -> dict[str, NDArray[np.int64]]:
 
 def _counter(
     columns: Sequence[str],
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counts = np.zeros((len(columns), len(VALUE_CLASSES)), dtype=np.int64)
         for batch in batches:
             for index, column in enumerate(columns):

@@ -65,6 +65,8 @@ def test_all_faults_are_named_in_one_error(tmp_path: Path) -> None:
         (MINIMAL + "target: {path: /data/t}\n", "target is the source itself"),
         (MINIMAL + "columns: {a: {drop: true}}\nevaluate: {target: a}\n", "dropped column"),
         (MINIMAL + "prepare: {files: 1}\n", "prepare.files"),
+        (MINIMAL + "columns: {a: {entity: shoe}}\n", "columns.a.entity: .*'ssn'"),
+        (MINIMAL + "mask: {templates: {shoe: hash}}\n", "mask.templates.shoe"),
     ],
 )
 def test_bad_files_end_in_one_readable_error(tmp_path: Path, text: str, expected: str) -> None:

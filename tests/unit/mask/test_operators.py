@@ -12,7 +12,6 @@ from synth.config.sections import ColumnSettings, MaskOperator
 from synth.core.entity import ENTITY_NAMES
 from synth.core.finding import Finding, Findings
 from synth.core.schema import Kind
-from synth.errors import ConfigError
 from synth.mask.operators import DEFAULT_TEMPLATES, HIDDEN, REDACTED, mask_values, plan_masks
 
 UNTIMED = settings(deadline=None)  # the machine is shared with other tests
@@ -114,13 +113,3 @@ def test_the_column_wins_over_the_template_and_the_template_over_the_default() -
         "e": MaskOperator.HASH,
         "f": MaskOperator.REDACT,
     }
-
-
-def test_all_unknown_entities_are_named_in_one_line() -> None:
-    with pytest.raises(ConfigError) as error:
-        plan_masks(findings(a=None), {"a": ColumnSettings(entity="sssn")}, {"emial": MaskOperator.HASH})
-    message = str(error.value)
-    assert "mask.templates.emial" in message
-    assert "columns.a.entity" in message
-    assert "email" in message
-    assert "\n" not in message
