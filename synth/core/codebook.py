@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from synth.core.schema import Kind
 
 NULL_CODE = 0
+_BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,10 @@ class CategoricalCodebook:
         return table[self.resolve_other(codes, uniforms)]
 
 
+Cell = tuple[float, float, float]
+"""A part of a bin: lower edge, upper edge, released count."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BinnedCodebook:
     """Released bins: code 0 null or not a number, code k the k-th bin [lowers[k-1], uppers[k-1]).
@@ -83,6 +88,8 @@ class BinnedCodebook:
       lowers, uppers: edges, increasing, with uppers[k] <= lowers[k+1]; a value between two bins goes
         to the lower one, a value below the first bin to the first.
       counts: released counts per code, >= 0, length `n_codes`.
+      cells: for each bin, where its mass lies within it: (lower, upper, released count > 0), in order;
+        empty spreads every bin's mass evenly.
       decimals: digits that decoded reals keep; None keeps all.
     """
 
@@ -91,6 +98,7 @@ class BinnedCodebook:
     lowers: tuple[float, ...]
     uppers: tuple[float, ...]
     counts: tuple[float, ...]
+    cells: tuple[tuple[Cell, ...], ...] = ()
     decimals: int | None = None
 
     def __post_init__(self) -> None:
@@ -101,6 +109,10 @@ class BinnedCodebook:
         edges = np.column_stack([self.lowers, self.uppers]).ravel()
         if not (np.all(np.isfinite(edges)) and np.all(np.diff(edges) >= 0)):
             raise ValueError(f"the bins of {self.column!r} must be finite and increasing")
+        if self.cells and not (len(self.cells) == len(self.lowers) and all(self.cells)):
+            raise ValueError(f"every bin of {self.column!r} needs cells, or none does")
+        if not all(count > 0 for part in self.cells for _, _, count in part):
+            raise ValueError(f"the cells of {self.column!r} must have counts > 0")
         _check_counts(self.column, self.counts, self.n_codes)
 
     @property
@@ -115,23 +127,49 @@ class BinnedCodebook:
         return np.where(known, codes, NULL_CODE).astype(np.uint16)
 
     def decode(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A number drawn evenly within each code's bin; NaN for null. [n] -> [n].
+        """A number drawn within each code's bin, by the mass of its cells; NaN for null. [n] -> [n].
 
         Integers, dates and timestamps come back whole; reals rounded to `decimals`, never outside
-        their bin unless the bin holds no number of that many decimals.
+        their cell unless it holds no number of that many decimals.
         """
-        lower = np.asarray([np.nan, *self.lowers])[codes]
-        upper = np.asarray([np.nan, *self.uppers])[codes]
-        if self.kind is Kind.REAL:
-            drawn = lower + uniforms * (upper - lower)
-            if self.decimals is None:
-                return drawn
-            unit = 10.0**-self.decimals
-            first = np.ceil(lower / unit - 1e-9)
-            return np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
-        first = np.ceil(lower)
-        many = np.maximum(np.ceil(upper) - first, 1)
-        return first + np.floor(uniforms * many)
+        null = codes == NULL_CODE
+        if not self.lowers:
+            return np.full(len(codes), np.nan)
+        lowers, uppers, places, stops = self._flat_cells()
+        bins = np.where(null, 0, codes.astype(np.int64) - 1)
+        # Bin b, with cumulative shares c of its cells, covers places b .. b + 1 of one line.
+        place = bins + uniforms  # may round up to the next bin
+        cell = np.minimum(np.searchsorted(places, place, side="right") - 1, stops[bins])
+        within = np.clip((place - places[cell]) / (places[cell + 1] - places[cell]), 0.0, _BELOW_ONE)
+        drawn = self._within(lowers[cell], uppers[cell], within)
+        return np.where(null, np.nan, drawn)
+
+    def _flat_cells(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """Edges of all cells, their places on the line that `decode` draws from (one more), and the last
+        cell of each bin."""
+        bins = self.cells or tuple(((a, b, 1.0),) for a, b in zip(self.lowers, self.uppers, strict=True))
+        places = [0.0]
+        for index, part in enumerate(bins):
+            shares = np.cumsum([count for _, _, count in part])
+            places.extend((index + shares / shares[-1]).tolist())
+        flat = np.array([(lower, upper) for part in bins for lower, upper, _ in part])
+        stops = np.cumsum([len(part) for part in bins]) - 1
+        return flat[:, 0], flat[:, 1], np.array(places), stops
+
+    def _within(
+        self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        if self.kind is not Kind.REAL:
+            first = np.ceil(lower)
+            return first + np.floor(uniforms * np.maximum(np.ceil(upper) - first, 1))
+        drawn = lower + uniforms * (upper - lower)
+        if self.decimals is None:
+            return drawn
+        unit = 10.0**-self.decimals
+        first = np.ceil(lower / unit - 1e-9)
+        return np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
 
 
 Codebook = CategoricalCodebook | BinnedCodebook
@@ -163,6 +201,7 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "lowers": list(codebook.lowers),
                 "uppers": list(codebook.uppers),
                 "counts": list(codebook.counts),
+                "cells": [[list(cell) for cell in part] for part in codebook.cells],
                 "decimals": codebook.decimals,
             }
 
@@ -182,5 +221,6 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
         lowers=tuple(fields["lowers"]),
         uppers=tuple(fields["uppers"]),
         counts=tuple(fields["counts"]),
+        cells=tuple(tuple((a, b, n) for a, b, n in part) for part in fields["cells"]),
         decimals=fields["decimals"],
     )

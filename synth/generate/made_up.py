@@ -147,6 +147,22 @@ def _city(bits: _Bits) -> pa.Array:
     return _joined(_last_name(bits), _pick(("town", "ton", "land", "ville", "burgh"), bits[:, 2]))
 
 
+def _birth_place(bits: _Bits) -> pa.Array:
+    return _city(bits)
+
+
+def _county(bits: _Bits) -> pa.Array:
+    return _joined(_last_name(bits), "County", separator=" ")
+
+
+def _account_number(bits: _Bits) -> pa.Array:
+    return _digits(bits[:, 0], 12)
+
+
+def _username(bits: _Bits) -> pa.Array:
+    return _joined(pc.utf8_lower(_first_name(bits)), _digits(bits[:, 2], 4))
+
+
 def _postcode(bits: _Bits) -> pa.Array:
     return _digits(bits[:, 0], 5)
 
@@ -164,8 +180,12 @@ def _degrees(bits: NDArray[np.uint64], limit: int) -> pa.Array:
     return pa.array(np.char.mod("%.6f", millionths / 1e6))
 
 
+# Kinds of personal data without a maker (record ids, dates, states, countries) get a token.
 _MAKERS: dict[str, Callable[[_Bits], pa.Array]] = {
+    "account_number": _account_number,
+    "birth_place": _birth_place,
     "city": _city,
+    "county": _county,
     "credit_card": _credit_card,
     "driver_licence": _driver_licence,
     "email": _email,
@@ -182,6 +202,7 @@ _MAKERS: dict[str, Callable[[_Bits], pa.Array]] = {
     "ssn": _ssn,
     "street_address": _street_address,
     "url": _url,
+    "username": _username,
     "uuid": _uuid,
 }
 

@@ -2,10 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from synth.config.sections import SparkSettings
+
+_LOGGING = Path(__file__).with_name("log4j2.properties").resolve()
 
 _REQUIRED = {
     # Dates and timestamps mean the same on every machine.
@@ -19,6 +22,7 @@ _DEFAULTS = {
     "spark.sql.shuffle.partitions": "16",
     "spark.sql.adaptive.enabled": "true",
     "spark.driver.memory": "4g",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),

@@ -20,6 +20,8 @@ _ITERATIONS = 40
 _DAMPING = 0.8
 _FLOOR = 1e-6
 _SEED = 0
+_IMPOSSIBLE = -1e4
+"""A bias whose exponential is exactly zero in float32, whatever the hidden layers add."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,22 @@ def align_marginals(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> A
         distance_before=float(before),
         distance_after=float(after),
     )
+
+
+def without_unreleased(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> DecoderWeights:
+    """The decoder with every code that has no released count made impossible.
+
+    Such a code was found empty, or could not be told from empty; a model would draw it now and then.
+    A column whose counts are all zero is left as it is.
+    """
+    unreleased = np.concatenate([_unreleased(codebook) for codebook in codebooks])  # [total]
+    biases = np.where(unreleased, _IMPOSSIBLE, weights.biases[-1]).astype(np.float32)
+    return replace(weights, biases=(*weights.biases[:-1], biases))
+
+
+def _unreleased(codebook: Codebook) -> NDArray[np.bool_]:
+    counts = np.asarray(codebook.counts)
+    return (counts == 0) & (counts.sum() > 0)
 
 
 def _align_column(

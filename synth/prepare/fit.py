@@ -1,6 +1,5 @@
 """From an exact summary and a receipt to released codebooks: where preparation's noise is drawn."""
 
-import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.config.sections import Prepare
-from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
+from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
 from synth.core.grid import LEVELS, Grid
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, TableSchema
@@ -133,45 +132,50 @@ def _fit_bins(
     grid = grid_for(column)
     mass = release_mass(summary.cells, grid, receipt, bins=settings.bins).value
     groups = equal_mass_groups(mass.mass, settings.bins, noise.scale_of(receipt))
-    lowers, uppers, counts = _bins(grid, mass, groups, column)
+    bins = _bins(grid, mass, groups, column)
     return BinnedCodebook(
         column=column.name,
         kind=column.kind,
-        lowers=tuple(lowers),
-        uppers=tuple(uppers),
-        counts=(nulls, *counts),
+        lowers=tuple(cells[0][0] for cells in bins),
+        uppers=tuple(cells[-1][1] for cells in bins),
+        counts=(nulls, *(sum(count for _, _, count in cells) for cells in bins)),
+        cells=tuple(tuple(cells) for cells in bins),
         decimals=column.decimals,
     )
 
 
-def _bins(
-    grid: Grid, mass: MassCells, groups: list[slice], column: Column
-) -> tuple[list[float], list[float], list[float]]:
-    """Edges and counts of the groups; for whole-numbered kinds the edges are whole, empty bins merged."""
-    lowers: list[float] = []
-    uppers: list[float] = []
-    counts: list[float] = []
+def _bins(grid: Grid, mass: MassCells, groups: list[slice], column: Column) -> list[list[Cell]]:
+    """The cells of each bin, within the declared bounds; for whole-numbered kinds their edges are whole.
+
+    Mass of a cell that holds no whole number, or lies outside the bounds, goes to the cell before it.
+    """
+    top = None if column.upper is None else column.upper + (0 if column.kind is Kind.REAL else 1)
+    bins: list[list[Cell]] = []
+    reached = -math.inf
+    waiting = 0.0  # mass that no cell has taken yet
     for group in groups:
-        lower = _edge(grid, mass.first[group][:1], column)
-        upper = _edge(grid, mass.last[group][-1:] + 1, column)
-        if column.lower is not None:
-            lower, upper = max(lower, column.lower), max(upper, column.lower)
-        if column.upper is not None:
-            top = column.upper if column.kind is Kind.REAL else column.upper + 1
-            lower, upper = min(lower, top), min(upper, top)
-        weight = float(mass.mass[group].sum())
-        if counts and (upper <= lower and column.kind is not Kind.REAL):
-            counts[-1] += weight  # no whole number lies in it
-        else:
-            lowers.append(lower)
-            uppers.append(max(upper, lower))
-            counts.append(weight)
-    # Bounds that were cut to the same place would make empty bins; merge them into their neighbour.
-    for index in reversed(range(1, len(lowers))):
-        if lowers[index] < uppers[index - 1]:
-            lowers[index] = uppers[index - 1]
-    assert all(a <= b for a, b in itertools.pairwise(lowers))
-    return lowers, uppers, counts
+        cells: list[Cell] = []
+        for index in range(group.start, group.stop):
+            lower = max(_edge(grid, mass.first[index : index + 1], column), reached)
+            upper = max(_edge(grid, mass.last[index : index + 1] + 1, column), lower)
+            if column.lower is not None:
+                lower, upper = max(lower, column.lower), max(upper, column.lower)
+            if top is not None:
+                lower, upper = min(lower, top), min(upper, top)
+            weight = float(mass.mass[index])
+            if upper > lower:
+                cells.append((lower, upper, weight + waiting))
+                waiting, reached = 0.0, upper
+            elif cells:
+                cells[-1] = (cells[-1][0], cells[-1][1], cells[-1][2] + weight)
+            else:
+                waiting += weight
+        if cells:
+            bins.append(cells)
+    if waiting and bins:
+        lower, upper, weight = bins[-1][-1]
+        bins[-1][-1] = (lower, upper, weight + waiting)
+    return bins
 
 
 def _edge(grid: Grid, cell: NDArray[np.int64], column: Column) -> float:

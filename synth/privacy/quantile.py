@@ -14,6 +14,8 @@ from synth.privacy.released import Released
 
 _SIGNIFICANT = 4.0
 """Noise standard deviations above which a node's count is taken to be more than noise."""
+_SIGNIFICANT_CHILD = 3.0
+"""The same among the children of a node that is known to hold something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,7 @@ def _share_out(
     """Children [m, fan] made consistent with their parents [m]: insignificant ones to zero, sums kept."""
     fan = children.shape[1] if children.size else 1
     adjusted = children + (parent - children.sum(axis=1))[:, None] / fan
-    kept = np.where(adjusted > min(2.0, _SIGNIFICANT) * scale, adjusted, 0.0)
+    kept = np.where(adjusted > _SIGNIFICANT_CHILD * scale, adjusted, 0.0)
     none = kept.sum(axis=1) == 0
     kept[none] = np.maximum(adjusted[none], 0.0)
     shares: NDArray[np.float64] = kept * (parent / np.maximum(kept.sum(axis=1), 1e-300))[:, None]

@@ -67,14 +67,14 @@ class ClassCounts:
             return math.inf if total > 0 else 0.0
         return total / (self.noise_scale * math.sqrt(len(classes)))
 
-    def most(self, classes: Iterable[str], *, of: float) -> bool:
+    def most(self, classes: Iterable[str], *, of: float, least: float = 0.5) -> bool:
         """Whether the classes surely hold four values in five of `of`, as far as the noise lets us see,
-        and half of all values."""
+        and the share `least` of all values."""
         kept = [count for count in self._each(classes) if count > _SEEN * self.noise_scale]
         blur = self.noise_scale * math.sqrt(len(kept))
         if not (kept and of > 0 and max(kept) > _SURE * self.noise_scale):
             return False
-        return sum(kept) / of >= max(0.5, 0.8 - 3 * blur / of) and sum(kept) >= 0.5 * self.n_values
+        return sum(kept) / of >= max(0.5, 0.8 - 3 * blur / of) and sum(kept) >= least * self.n_values
 
     def is_contradicted(self, classes: Iterable[str], min_share: float) -> bool:
         """Whether other values surely occur and the classes hold less than `min_share` of all values."""

@@ -201,7 +201,8 @@ def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
         return Kind.DATE
     if counts.most(["boolean_word"], of=counts.n_values):
         return Kind.BOOLEAN
-    if counts.most(NUMBERS, of=undamaged):
+    # Numbers that a spreadsheet broke leave a column numeric, as long as enough whole ones are left to learn.
+    if counts.most(NUMBERS, of=undamaged, least=0.25):
         # Leading zeros are lost in numbers, and codes such as 01013 are not numbers.
         return Kind.CATEGORICAL if counts.surely_hold(["digits_zero_padded"], _FEW) else _number_kind(counts)
     if counts.surely_hold(_UNREADABLE, 0.0) and counts.share((*_UNREADABLE, *NUMBERS)) >= 0.5:

@@ -16,7 +16,7 @@ from synth.config.sections import VaeModel
 from synth.core.prepared import PreparedManifest
 from synth.errors import SynthError
 from synth.lake.artifacts import read_json, write_artifact, write_json
-from synth.models.align import align_marginals, marginal_shares
+from synth.models.align import align_marginals, marginal_shares, without_unreleased
 from synth.models.artifact import TrainingRecord, VaeArtifact
 from synth.models.vae import Vae
 from synth.train.collective import Collective, HorovodCollective
@@ -66,6 +66,7 @@ def run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], No
             "aligned with the released marginals: mean distance "
             f"{aligned.distance_before:.4f} -> {aligned.distance_after:.4f}"
         )
+    weights = without_unreleased(weights, manifest.codebooks)
     record = training_record(spec, manifest, steps=end.step)
     with write_artifact(spec.model_folder, spec.model_key) as staging:
         VaeArtifact(domain=manifest.domain, weights=weights, training=record).save(staging)

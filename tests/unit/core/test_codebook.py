@@ -69,6 +69,22 @@ def test_a_real_keeps_its_decimals_and_its_bin(uniform: float) -> None:
     assert 10 <= back[2] <= 99.9
 
 
+def test_values_within_a_bin_follow_the_mass_of_its_cells() -> None:
+    book = BinnedCodebook(
+        column="gain",
+        kind=Kind.INTEGER,
+        lowers=(0, 100),
+        uppers=(100, 1000),
+        counts=(0, 1, 4),
+        cells=(((0, 1, 1.0),), ((100, 101, 3.0), (999, 1000, 1.0))),
+    )
+    drawn = book.decode(np.full(20_000, 2, dtype=np.uint16), np.random.default_rng(0).random(20_000))
+    assert set(drawn.tolist()) == {100.0, 999.0}
+    assert abs(np.mean(drawn == 100) - 0.75) < 0.02  # 6 standard deviations
+    assert set(book.decode(np.full(9, 1, dtype=np.uint16), np.linspace(0, 0.99, 9)).tolist()) == {0.0}
+    assert codebook_from_dict(codebook_to_dict(book)) == book
+
+
 @pytest.mark.parametrize("codebook", [COLOURS, AGES, PRICES])
 def test_a_codebook_survives_its_file(codebook: CategoricalCodebook | BinnedCodebook) -> None:
     assert codebook_from_dict(codebook_to_dict(codebook)) == codebook

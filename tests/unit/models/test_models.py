@@ -7,7 +7,7 @@ import pytest
 from synth.core.codebook import CategoricalCodebook
 from synth.core.domain import Domain
 from synth.errors import ArtifactError
-from synth.models.align import align_marginals, marginal_shares
+from synth.models.align import align_marginals, marginal_shares, without_unreleased
 from synth.models.artifact import DecoderWeights, TrainingRecord, VaeArtifact, model_description
 from synth.models.sampler import VaeSampler, decoder_logits, load_sampler, normal_quantiles
 
@@ -129,6 +129,21 @@ def test_alignment_brings_samples_to_the_released_marginals() -> None:
         observed = np.bincount(codes[:, column], minlength=book.n_codes) / len(codes)
         assert 0.5 * np.abs(observed - marginal_shares(book, 1e-6)).sum() < 0.02
     assert np.array_equal(aligned.weights.kernels[-1], weights().kernels[-1])
+
+
+def test_a_code_that_was_not_released_is_never_drawn() -> None:
+    released = {"a": (0.0, 2.0, 1.0), "b": (3.0, 0.0, 1.0, 1.0, 0.0), "c": (0.0,)}
+    books = [
+        CategoricalCodebook(
+            column=name, categories=tuple(map(str, range(len(counts) - 1))), counts=counts, closed=True
+        )
+        for name, counts in released.items()
+    ]
+    uniforms = np.random.default_rng(0).random((4096, VaeSampler(DOMAIN, weights()).n_uniforms))
+    drawn = VaeSampler(DOMAIN, without_unreleased(weights(), books)).sample(uniforms)
+    assert [sorted(set(column.tolist())) for column in drawn.T] == [[1, 2], [0, 2, 3], [0]]
+    untouched = VaeSampler(DOMAIN, weights()).sample(uniforms)
+    assert (untouched[:, 0] == 0).any(), "the untouched model must draw the code, or nothing was tested"
 
 
 def test_alignment_is_the_same_every_time() -> None:
