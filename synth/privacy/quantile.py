@@ -16,6 +16,8 @@ _SIGNIFICANT = 4.0
 """Noise standard deviations above which a node's count is taken to be more than noise."""
 _SIGNIFICANT_CHILD = 3.0
 """The same among the children of a node that is known to hold something."""
+_EXPLAINED = 0.8
+"""Share of a node's mass that its significant children must hold for it to be split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +59,15 @@ def release_mass(
     for coarse, fine in itertools.pairwise(LEVELS):
         # Finer than a bin, so that thin tails end where their values end; looking further costs nothing.
         split = mass > max(total / bins / 16, 2 * floor)
-        first.append(nodes[~split] << coarse)
-        last.append(((nodes[~split] + 1) << coarse) - 1)
-        weight.append(mass[~split])
         fan = 1 << (coarse - fine)
         children = ((nodes[split] << (coarse - fine))[:, None] + np.arange(fan)).ravel()
         noisy = noise.noisy_counts(_node_counts(cells, exact, fine, children), receipt).value
-        shares = _share_out(noisy.reshape(-1, fan).astype(np.float64), mass[split], scale).ravel()
+        shares = _share_out(noisy.reshape(-1, fan).astype(np.float64), mass[split], scale)
+        split[split] = seen = shares.any(axis=1)
+        first.append(nodes[~split] << coarse)
+        last.append(((nodes[~split] + 1) << coarse) - 1)
+        weight.append(mass[~split])
+        children, shares = children.reshape(-1, fan)[seen].ravel(), shares[seen].ravel()
         nodes, mass = children[shares > 0], shares[shares > 0]
     first.append(nodes)
     last.append(nodes)
@@ -114,11 +118,15 @@ def _node_counts(
 def _share_out(
     children: NDArray[np.float64], parent: NDArray[np.float64], scale: float
 ) -> NDArray[np.float64]:
-    """Children [m, fan] made consistent with their parents [m]: insignificant ones to zero, sums kept."""
-    fan = children.shape[1] if children.size else 1
+    """Children [m, fan] made consistent with their parents [m]: insignificant ones zero, sums kept.
+
+    All children of a parent are zero if those that stand out of the noise do not explain its mass: it
+    is better left whole then.
+    """
+    fan = children.shape[1]
     adjusted = children + (parent - children.sum(axis=1))[:, None] / fan
     kept = np.where(adjusted > _SIGNIFICANT_CHILD * scale, adjusted, 0.0)
-    none = kept.sum(axis=1) == 0
-    kept[none] = np.maximum(adjusted[none], 0.0)
-    shares: NDArray[np.float64] = kept * (parent / np.maximum(kept.sum(axis=1), 1e-300))[:, None]
+    explained = kept.sum(axis=1)
+    shares: NDArray[np.float64] = kept * (parent / np.maximum(explained, 1e-300))[:, None]
+    shares[explained < _EXPLAINED * parent] = 0.0
     return shares
