@@ -196,12 +196,13 @@ def show_end(config: Config, workspace: Workspace) -> None:
     report = read_json(workspace.report / "report.json")
     privacy, utility = report["privacy"], report["utility"]
     generated = read_json(workspace.generated / "generated.json")
-    target = generated["target"]["table"] or generated["target"]["path"]
+    target = generated["target"]["table"] or generated["target"]["path"].removeprefix("file://")
     lines = {
         "synthetic table": f"{generated['rows']} rows in {target}",
         "report": str(workspace.report / "report.html"),
         "ledger": f"synth budget --table {config.name}"
-        + (f" --ledger {config.ledger.url}" if config.ledger.url else ""),
+        + (f" --ledger {config.ledger.url}" if config.ledger.url else "")
+        + f" --delta {config.privacy.delta:g}",
         "tracked run": _where(config, workspace),
         "spent": _spent_in_words(config, privacy, generated),
         "1-way distance": _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best"),
@@ -214,7 +215,7 @@ def show_end(config: Config, workspace: Workspace) -> None:
             utility["auc_synthetic"], f"AUC trained on synthetic rows; {utility['auc_real']:.3f} on real"
         ),
     }
-    print(f"\nLakesynth: {config.name}")
+    print(f"\nLakesynth: {config.name}  (the last three figures are exact: internal, not DP)")
     for label, words in lines.items():
         print(f"  {label:16s} {words}")
 

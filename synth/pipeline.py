@@ -90,10 +90,11 @@ class Pipeline:
 
     def run(self, stages: tuple[str, ...] = STAGES) -> None:
         """Run the stages in order; the first that fails ends the run, and keeps what came before."""
-        for stage in stages:
-            getattr(self, stage)()
-        if stages[-1] == STAGES[-1]:
-            self.tracker.finish()
+        with self.workspace.locked():
+            for stage in stages:
+                getattr(self, stage)()
+            if stages[-1] == STAGES[-1]:
+                self.tracker.finish()
 
     def scan(self) -> None:
         """Find personal data and kinds of values; charges one noisy histogram per column."""
@@ -118,6 +119,7 @@ class Pipeline:
                 spark_types=dict(frame.dtypes),
                 columns=config.columns,
                 settings=config.scan,
+                unit=str(config.privacy.privacy_unit),
             ).value
             with write_artifact(self.workspace.findings, key) as folder:
                 write_json(folder / "findings.json", findings.to_dict())
@@ -130,7 +132,7 @@ class Pipeline:
 
     def mask(self) -> None:
         """Write a masked copy of the source; it is pseudonymous, not differentially private."""
-        from synth.lake.tables import read_table, readable_errors, write_table
+        from synth.lake.tables import readable_errors, write_table
         from synth.mask.operators import plan_masks
         from synth.mask.spark import masked
 
@@ -140,12 +142,14 @@ class Pipeline:
         with self._stage("mask", None, None) as stage:
             assert stage is not None
             with readable_errors(config.source):
-                frame = read_table(self.spark, config.source)
-                target = Target(path=config.mask.path or str(self.workspace.masked))
+                frame = self._source
+                target = Target(path=config.mask.path or self.workspace.masked.as_uri())
                 rows = frame.count()
                 write_table(masked(frame, operators, self._mask_key()), target, expected_rows=rows)
             stage.parameters({f"mask.{name}": operator.value for name, operator in operators.items()})
             touched = sum(operator.value != "keep" for operator in operators.values())
+            if config.mask.path is None:
+                self.workspace.masked.chmod(0o700)
             self.say(f"mask: {touched} of {len(operators)} columns masked, written to {target.place}")
 
     def prepare(self) -> None:
@@ -158,7 +162,7 @@ class Pipeline:
         config = self.config
         frame = self._bounded_source()
         findings = self._findings()
-        untyped = config.source.table is None and config.source.format in ("csv", "json")
+        untyped = config.source.table is None and config.source.format == "csv"
         schema = resolve_schema(
             config.name,
             fields_of(frame),
@@ -167,6 +171,12 @@ class Pipeline:
             config.privacy.privacy_unit,
             untyped_source=untyped,
         )
+        target = config.evaluate.target
+        if target is not None and schema.column(target).kind.is_made_up:
+            raise ConfigError(
+                f"evaluate.target {target!r} would be made up, not learned; set columns.{target}.kind, or "
+                "choose another target"
+            )
         if not schema.modelled:
             raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
         upstream = artifact_digest(self.workspace.findings)
@@ -182,7 +192,7 @@ class Pipeline:
                 self.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
                 summary = collect_summary(frame, schema, max_distinct=config.prepare.max_distinct)
                 receipt = self._charge("prepare", events)
-                manifest = fit(summary, schema, receipt, config.prepare)
+                manifest = fit(summary, schema, receipt, config.prepare, findings)
                 if not manifest.codebooks:
                     raise ConfigError(
                         "no value of any column could be named under the budget; raise privacy.epsilon, or "
@@ -213,20 +223,21 @@ class Pipeline:
 
     def train(self) -> None:
         """Train the model by DP-SGD with all that is left of the budget."""
-        from synth.train.launch import launch
+        from synth.train.launch import check_launcher, launch
         from synth.train.spec import TrainSpec
 
         config = self.config
         manifest = self._manifest()
         upstream = artifact_digest(self.workspace.prepared)
-        key = config_hash("train", config.model, config.train, config.privacy, upstream)
+        train = config.train
+        shaping = (train.steps, train.sample_rate, train.expected_batch_size, train.max_grad_norm)
+        key = config_hash("train", config.model, *shaping, train.learning_rate, config.privacy, upstream)
         run_folder = self.workspace.training / key[:16]
         with self._stage("train", self.workspace.model, key) as stage:
             if stage is None:
                 return
             check_artifact(self.workspace.prepared)
-            if self.fresh:
-                shutil.rmtree(run_folder, ignore_errors=True)
+            check_launcher(train.launcher)
             plan, receipt = self._charged_plan(manifest, run_folder)
             stage.parameters({f"dp_sgd.{name}": value for name, value in plan.to_dict().items()})
             spec = TrainSpec(
@@ -243,9 +254,8 @@ class Pipeline:
             spark = self.spark if config.train.launcher is Launcher.SPARK else None
             outcome = launch(spec, spark, lambda line: self.say(f"train: {line}"))
             shutil.rmtree(run_folder, ignore_errors=True)
-            stage.metrics(
-                {"steps": outcome.steps, "steps_per_second": outcome.steps / max(outcome.seconds, 1e-9)}
-            )
+            stage.metrics({"steps": outcome.steps})
+            stage.internal_metrics({"steps_per_second": outcome.steps / max(outcome.seconds, 1e-9)})
             bundle = {"model": self.workspace.model, "prepared": self.workspace.prepared / "prepared.json"}
             stage.model(bundle, _SERVED_MODEL)
 
@@ -257,7 +267,7 @@ class Pipeline:
 
         config = self.config
         manifest = self._manifest()
-        check_artifact(self.workspace.model)
+        self._check_model()
         target = self._target()
         if target.partition_by is None:
             columns = {column.name for column in manifest.schema.columns}
@@ -302,6 +312,10 @@ class Pipeline:
         manifest = self._manifest()
         if not (self.workspace.generated / "generated.json").is_file():
             raise ArtifactError(f"{self.workspace.generated} does not exist; run the generate stage first")
+        settings = config.evaluate
+        if settings.target is not None and settings.target not in manifest.domain.names:
+            self.say(f"evaluate: {settings.target} could not be learned under the budget; predicting another")
+            settings = settings.model_copy(update={"target": None})
         with self._stage("evaluate", None, None) as stage:
             assert stage is not None
             with readable_errors(config.source):
@@ -316,7 +330,7 @@ class Pipeline:
                     synthetic,
                     holdout,
                     manifest.schema,
-                    config.evaluate,
+                    settings,
                     lambda line: self.say(f"evaluate: {line}"),
                 )
             with write_artifact(self.workspace.report, None) as folder:
@@ -335,6 +349,7 @@ class Pipeline:
         """One tracked stage; yields None if its artifact can be used again."""
         if artifact is not None and key is not None and not self.fresh and artifact_key(artifact) == key:
             check_artifact(artifact)
+            self._check_reused(name)
             self.say(
                 f"{name}: unchanged input and settings; using {artifact.name}/ again, nothing is charged"
             )
@@ -346,9 +361,15 @@ class Pipeline:
             yield stage
             seconds = time.monotonic() - started
             now = self._spent()
-            stage.metrics({"seconds": seconds, "epsilon_spent": now.epsilon})
-            self.tracker.metrics({"epsilon_spent": now.epsilon}, step=STAGES.index(name))
-        self.say(f"{name}: done in {seconds:.1f} s; epsilon spent so far: {now.epsilon:.4g}")
+            if now.unprotected == 0:
+                stage.metrics({"epsilon_spent": now.epsilon})
+                self.tracker.metrics({"epsilon_spent": now.epsilon}, step=STAGES.index(name))
+            else:
+                stage.parameters({"privacy": "NOT PRIVATE"})
+            # How long the work took depends on the exact rows.
+            stage.internal_metrics({"seconds": seconds})
+        told = f"epsilon spent so far: {now.epsilon:.4g}" if now.unprotected == 0 else "NOT PRIVATE"
+        self.say(f"{name}: done in {seconds:.1f} s; {told}")
 
     def _charge(self, stage: str, events: tuple[Event, ...]) -> Receipt:
         receipt = self.ledger.charge(self._spend(stage, events), self.config.privacy.budget)
@@ -368,8 +389,9 @@ class Pipeline:
     def _charged_plan(self, manifest: PreparedManifest, run_folder: Path) -> tuple[DpSgdPlan, Receipt]:
         """The training plan with its receipt: of an interrupted training if there is one, else a new one."""
         note = run_folder / "charge.json"
-        if note.is_file():
+        if note.is_file() and not self.fresh:
             paid = read_json(note)
+            self._check_paid((paid["entry"],), note)
             receipt = self.ledger.receipt(self.config.name, paid["entry"])
             self.say(f"train: going on with the training that entry {receipt.entry} paid for")
             return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
@@ -386,7 +408,8 @@ class Pipeline:
             prior = private_events(self.ledger.entries(self.config.name))
             plan = spec.calibrate(budget, prior, manifest.n_units)
         receipt = self._charge("train", (plan.event,))
-        run_folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(run_folder, ignore_errors=True)
+        run_folder.mkdir(parents=True)
         write_json(note, {"entry": receipt.entry, "plan": plan.to_dict()})
         return plan, receipt
 
@@ -400,10 +423,16 @@ class Pipeline:
     @cached_property
     def _source(self) -> "DataFrame":
         """The source without dropped columns, checked against the configuration."""
-        from synth.lake.tables import check_columns, check_not_empty, read_table
+        from synth.lake.tables import check_apart, check_columns, check_lines, check_not_empty, read_table
 
         config = self.config
         frame = read_table(self.spark, config.source)
+        holdout = config.evaluate.holdout
+        check_apart(
+            self.spark,
+            {"source.path": config.source.path, "evaluate.holdout.path": holdout.path if holdout else None},
+            {"target.path": config.target.path, "mask.path": config.mask.path},
+        )
         named = {}
         if config.privacy.privacy_unit.entity is not None:
             named["privacy.unit.entity"] = config.privacy.privacy_unit.entity
@@ -413,6 +442,7 @@ class Pipeline:
             named["target.partition_by"] = name
         check_columns(frame, config.columns, named)
         check_not_empty(frame, config.source)
+        check_lines(self.spark, config.source)
         return frame.drop(*(name for name, column in config.columns.items() if column.drop))
 
     @cached_property
@@ -431,23 +461,59 @@ class Pipeline:
 
     def _findings(self) -> Findings:
         check_artifact(self.workspace.findings)
-        return Findings.from_dict(read_json(self.workspace.findings / "findings.json"))
+        findings = Findings.from_dict(read_json(self.workspace.findings / "findings.json"))
+        self._check_origin(self.workspace.findings, findings.table, findings.unit)
+        self._check_paid(findings.entries, self.workspace.findings)
+        return findings
 
     def _manifest(self) -> PreparedManifest:
         fields = read_json(self.workspace.prepared / "prepared.json")
         manifest = PreparedManifest.from_dict(fields)
-        if manifest.schema.name != self.config.name:
-            raise ArtifactError(
-                f"{self.workspace.prepared} was made for table {manifest.schema.name!r}, "
-                f"not {self.config.name!r}; use another --workdir"
-            )
+        self._check_origin(self.workspace.prepared, manifest.schema.name, str(manifest.schema.unit))
+        self._check_paid(manifest.entries, self.workspace.prepared)
         return manifest
+
+    def _check_origin(self, folder: Path, table: str, unit: str) -> None:
+        asked = (self.config.name, str(self.config.privacy.privacy_unit))
+        if (table, unit) != asked:
+            raise ArtifactError(
+                f"{folder} was made for table {table!r} per unit {unit!r}, the configuration asks for "
+                f"{asked[0]!r} per {asked[1]!r}; use another --workdir"
+            )
+
+    def _check_paid(self, entries: tuple[int, ...], folder: Path) -> None:
+        """Raise ArtifactError unless this book holds the entries, charged by this workspace's run."""
+        held = {line.id: line.run for line in self.ledger.entries(self.config.name)}
+        if any(held.get(entry) != self.workspace.run_id for entry in entries):
+            raise ArtifactError(
+                f"{folder} was paid for in another ledger than this one; set ledger.url or LAKESYNTH_LEDGER "
+                "to that one, or use another --workdir"
+            )
+
+    def _check_model(self) -> None:
+        """Raise ArtifactError unless the model is whole, paid for, and draws the prepared table's codes."""
+        check_artifact(self.workspace.model)
+        training = read_json(self.workspace.model / "model.json")["training"]
+        self._check_paid(tuple(training["entries"]), self.workspace.model)
+        if training["prepared"] != artifact_digest(self.workspace.prepared):
+            raise ArtifactError(
+                f"{self.workspace.model} was trained on another prepared table; run the train stage again"
+            )
+
+    def _check_reused(self, stage: str) -> None:
+        match stage:
+            case "scan":
+                self._findings()
+            case "prepare":
+                self._manifest()
+            case "train":
+                self._check_model()
 
     def _target(self) -> Target:
         target = self.config.target
         if target.path or target.table:
             return target
-        return target.model_copy(update={"path": str(self.workspace.synthetic)})
+        return target.model_copy(update={"path": self.workspace.synthetic.as_uri()})
 
     def _read_target(self, target: Target, real: "DataFrame") -> "DataFrame":
         from synth.lake.tables import read_table

@@ -28,7 +28,7 @@ class Table(_Section):
     """Where a table lies: a path with a format, or a name in the catalog."""
 
     path: str | None = None
-    format: Literal["parquet", "orc", "csv", "json"] = "parquet"
+    format: Literal["parquet", "orc", "csv"] = "parquet"
     options: dict[str, str] = {}
     table: str | None = None
 
@@ -52,6 +52,9 @@ class Table(_Section):
         return self.table or self.path or "nowhere"
 
 
+_UNPAID_OPTIONS = frozenset({"inferschema", "mergeschema", "samplingratio", "preferdate"})
+
+
 class Source(Table):
     """The sensitive table."""
 
@@ -59,6 +62,12 @@ class Source(Table):
     def _somewhere(self) -> Self:
         if not (self.path or self.table):
             raise ValueError("needs a path or a table")
+        unpaid = sorted(name for name in self.options if name.lower() in _UNPAID_OPTIONS)
+        if unpaid:
+            raise ValueError(
+                f"options {', '.join(unpaid)} let Spark decide the schema by looking at the data, which no "
+                "budget pays for; declare columns.NAME.kind instead"
+            )
         return self
 
 
@@ -144,6 +153,8 @@ class ColumnSettings(_Section):
             raise ValueError(f"lower {self.lower} must be below upper {self.upper}")
         if self.categories is not None and len(set(self.categories)) != len(self.categories):
             raise ValueError("categories must differ")
+        if self.categories is not None and len(self.categories) > 10_000:
+            raise ValueError(f"{len(self.categories)} categories; at most 10000 can be declared")
         return self
 
 
@@ -261,6 +272,11 @@ class Config(_Section):
         if same_place:
             faults.append("target is the source itself; the synthetic table must go elsewhere")
         dropped = {name for name, column in self.columns.items() if column.drop}
+        if self.privacy.privacy_unit.entity in dropped:
+            faults.append(
+                f"privacy.unit.entity is the dropped column {self.privacy.privacy_unit.entity!r}; keep it: "
+                "its values are made up anew"
+            )
         for name in sorted(dropped & set(self.target.partition_by or ())):
             faults.append(f"target.partition_by names the dropped column {name!r}")
         if self.evaluate.target in dropped:

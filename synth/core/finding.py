@@ -45,11 +45,18 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """All findings of a table, in column order, with the released row count they are shares of."""
+    """All findings of a table, in column order, with the released row count they are shares of.
+
+    `unit` is the privacy unit in words, `entries` the ledger entries that paid, and `is_private` False if
+    the counts had no noise.
+    """
 
     table: str
     n_rows: float
     columns: tuple[Finding, ...]
+    unit: str = "row"
+    entries: tuple[int, ...] = ()
+    is_private: bool = False
 
     def column(self, name: str) -> Finding:
         """The finding of that column; KeyError if the scan did not see it."""
@@ -64,6 +71,9 @@ class Findings:
             "table": self.table,
             "n_rows": self.n_rows,
             "columns": [finding.to_dict() for finding in self.columns],
+            "unit": self.unit,
+            "entries": list(self.entries),
+            "is_private": self.is_private,
         }
 
     @staticmethod
@@ -73,4 +83,7 @@ class Findings:
             table=fields["table"],
             n_rows=fields["n_rows"],
             columns=tuple(Finding.from_dict(finding) for finding in fields["columns"]),
+            unit=fields["unit"],
+            entries=tuple(fields["entries"]),
+            is_private=fields["is_private"],
         )

@@ -25,7 +25,7 @@ class PrivacyStatement:
       epsilon_total: spent so far, composed over all stages; None if the table was made without privacy.
       epsilon_budget: what may be spent; None without a limit.
       delta: the probability that the guarantee leaves open; None without privacy.
-      by_stage: epsilon of each stage taken alone; their sum may exceed the composed total.
+      by_stage: by how much each stage raised epsilon, in the order of the book; adds up to the total.
       is_private: whether every look at the data was paid for.
     """
 

@@ -100,8 +100,8 @@ def _privacy(privacy: PrivacyStatement) -> str:
             )
         limit_words = "; the mark is the budget" if privacy.epsilon_budget else ""
         body += (
-            f'<div class="stages">{"".join(bars)}</div><p class="note">Epsilon of each stage alone; composed '
-            f"they cost at most their sum{limit_words}. Ledger of <i>{escape(privacy.table)}</i>.</p>"
+            f'<div class="stages">{"".join(bars)}</div><p class="note">By how much each stage raised epsilon'
+            f"{limit_words}. Ledger of <i>{escape(privacy.table)}</i>.</p>"
         )
     return section("Privacy", body, internal=False)
 

@@ -23,7 +23,7 @@ def write_artifact(folder: Path, key: str | None) -> Iterator[Path]:
     """
     staging = folder.with_name(f".{folder.name}.staging-{os.getpid()}")
     shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    staging.mkdir(mode=0o700, parents=True)
     try:
         yield staging
         manifest = {"key": key, "files": {name: _sha256(staging / name) for name in _files(staging)}}

@@ -66,7 +66,10 @@ def from_numbers(numbers: NDArray[np.float64], column: Column, arrow_type: pa.Da
         clipped = np.clip(np.round(whole), float(limits.min), np.nextafter(float(limits.max), 0))
         return pa.array(clipped.astype(np.int64), mask=null).cast(arrow_type)
     if pa.types.is_decimal(arrow_type):
-        texts = np.char.mod(f"%.{arrow_type.scale}f", whole)
+        unit = 10.0**-arrow_type.scale
+        beyond = 10.0 ** (arrow_type.precision - arrow_type.scale)
+        most = min(beyond - unit, float(np.nextafter(beyond, 0)))
+        texts = np.char.mod(f"%.{arrow_type.scale}f", np.clip(whole, -most, most))
         return pa.array(texts, mask=null).cast(arrow_type)
     return pa.array(whole, mask=null).cast(arrow_type)
 

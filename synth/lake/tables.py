@@ -16,11 +16,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
 from synth.config.sections import ColumnSettings, Source, Target
+from synth.core.prepared import UNIT_COLUMN
 from synth.core.schema import PrivacyUnit
 from synth.errors import ConfigError, SourceError
 
 _CSV_OPTIONS = {"header": "true", "quote": '"', "escape": '"', "mode": "FAILFAST", "encoding": "UTF-8"}
 MapBatches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+_RESERVED = ("__rank", UNIT_COLUMN)
 _NESTED = (StructType, ArrayType, MapType, BinaryType)
 
 
@@ -56,6 +58,9 @@ def check_columns(frame: DataFrame, columns: dict[str, ColumnSettings], named: d
     if missing:
         where = ", ".join(f"{setting} ({name!r})" for setting, name in sorted(missing.items()))
         raise ConfigError(f"no such column: {where}; the source has {', '.join(frame.columns)}")
+    reserved = [name for name in frame.columns if name in _RESERVED]
+    if reserved:
+        raise ConfigError(f"column name {', '.join(reserved)} is reserved; rename it in the source")
     for field in frame.schema.fields:
         dropped = field.name in columns and columns[field.name].drop
         if isinstance(field.dataType, _NESTED) and not dropped:
@@ -63,6 +68,39 @@ def check_columns(frame: DataFrame, columns: dict[str, ColumnSettings], named: d
                 f"column {field.name!r} has type {field.dataType.simpleString()}; "
                 f"flatten it first, or set columns.{field.name}.drop: true"
             )
+
+
+def check_lines(spark: SparkSession, source: Source) -> None:
+    """Raise SourceError if a CSV line holds an unpaired quote: a record torn at a line end inside quotes.
+
+    Its halves can look like two good records, which no parser notices once lines are split.
+    """
+    quote = source.options.get("quote", '"')
+    multi_line = source.options.get("multiLine", source.options.get("multiline", "false"))
+    if source.format != "csv" or source.path is None or multi_line == "true" or not quote:
+        return
+    with readable_errors(source):
+        quotes = F.length("value") - F.length(F.replace("value", F.lit(quote), F.lit("")))
+        if spark.read.text(source.path).where(quotes % 2 == 1).take(1):
+            raise SourceError(
+                f"source {source.place} has a line with an unpaired quote: a quoted line end or a plain one; "
+                "if values hold line ends set source.options.multiLine: true, if quotes are plain characters "
+                "set source.options.quote to an empty string"
+            )
+
+
+def check_apart(spark: SparkSession, sources: dict[str, str | None], targets: dict[str, str | None]) -> None:
+    """Raise ConfigError if a path to be written is, holds, or lies in one that is read.
+
+    Args:
+      sources, targets: setting -> path; None is skipped.
+    """
+    read = {setting: _qualified(spark, path) for setting, path in sources.items() if path}
+    for setting, path in targets.items():
+        written = _qualified(spark, path) if path else None
+        for other, place in read.items():
+            if written and (f"{written}/".startswith(f"{place}/") or f"{place}/".startswith(f"{written}/")):
+                raise ConfigError(f"{setting} {path} overlaps {other} {place}; write somewhere else")
 
 
 def check_not_empty(frame: DataFrame, source: Source) -> None:
@@ -257,15 +295,25 @@ def _read_back(spark: SparkSession, target: Target, path: str, frame: DataFrame)
 def _check_rows(spark: SparkSession, target: Target, path: str, expected_rows: int) -> None:
     options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
     written = spark.read.format(target.format).options(**options).load(path).count()
-    if written != expected_rows:
-        raise SourceError(f"target {target.place} got {written} rows where {expected_rows} were made")
+    _check_count(written, target, expected_rows)
+
+
+def _check_count(written: int, target: Target, expected_rows: int) -> None:
+    if written != expected_rows:  # the numbers stay out of the message: a masked table's is exact
+        raise SourceError(f"target {target.place} did not get all rows; nothing was changed, run it again")
 
 
 def _write_catalog_table(frame: DataFrame, target: Target, expected_rows: int) -> None:
     spark = frame.sparkSession
     assert target.table is not None
+    staging = f"{target.table}__staging_{secrets.token_hex(4)}"
     if not spark.catalog.tableExists(target.table):
-        _writer(frame, target).saveAsTable(target.table)
+        try:
+            _writer(frame, target).saveAsTable(staging)
+            _check_count(spark.table(staging).count(), target, expected_rows)
+            spark.sql(f"ALTER TABLE {staging} RENAME TO {target.table}")
+        finally:
+            spark.sql(f"DROP TABLE IF EXISTS {staging}")
         return
     if set(spark.table(target.table).columns) != set(frame.columns):
         # BY NAME fills a missing column with nulls; a table of other columns is another table.
@@ -273,11 +321,9 @@ def _write_catalog_table(frame: DataFrame, target: Target, expected_rows: int) -
             f"target {target.place} has other columns than the synthetic table "
             f"({', '.join(frame.columns)}); choose another target"
         )
-    staging = f"{target.table}__staging_{secrets.token_hex(4)}"
     try:
         frame.write.format("parquet").saveAsTable(staging)
-        if spark.table(staging).count() != expected_rows:
-            raise SourceError(f"target {target.place} got another number of rows than {expected_rows}")
+        _check_count(spark.table(staging).count(), target, expected_rows)
         verb = "INSERT INTO" if target.mode == "append" else "INSERT OVERWRITE"
         spark.sql(f"{verb} {target.table} BY NAME SELECT * FROM {staging}")
     finally:
@@ -288,6 +334,11 @@ def _writer(frame: DataFrame, target: Target) -> Any:
     options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
     writer = frame.write.format(target.format).options(**options)
     return writer.partitionBy(*target.partition_by) if target.partition_by else writer
+
+
+def _qualified(spark: SparkSession, path: str) -> str:
+    files, place = _file_system(spark, path)
+    return str(files.makeQualified(place).toString()).replace("file:///", "file:/").rstrip("/")
 
 
 def _file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:

@@ -1,8 +1,11 @@
 """The run's folder: the only place that spells where artifacts lie."""
 
+import fcntl
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,21 @@ class Workspace:
         except OSError as error:
             raise ConfigError(f"workdir {path} cannot be written: {error.strerror}") from error
         return Workspace(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the workspace for this process.
+
+        Raises: ConfigError if another run works in it.
+        """
+        with (self.root / "private" / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ConfigError(
+                    f"another run works in {self.root}; wait until it ends, or use another --workdir"
+                ) from error
+            yield
 
     @property
     def findings(self) -> Path:

@@ -47,6 +47,7 @@ class TrainingRecord:
       statement: the guarantee in words, or that there is none.
       noise_multiplier, max_grad_norm, sample_rate: of DP-SGD; a noise_multiplier of 0 is no privacy.
       entries: the ledger's entries that paid, the training's own last.
+      prepared: digest of the prepared table whose codes the model draws.
     """
 
     steps: int
@@ -56,6 +57,7 @@ class TrainingRecord:
     max_grad_norm: float
     sample_rate: float
     entries: tuple[int, ...]
+    prepared: str
 
 
 @dataclass(frozen=True, kw_only=True)

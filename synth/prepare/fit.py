@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
+from synth.core.finding import Findings
 from synth.core.grid import LEVELS, Grid
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, TableSchema
@@ -63,10 +64,14 @@ class PreparePlan:
         return tuple(events)
 
 
-def fit(summary: Summary, schema: TableSchema, receipt: Receipt, settings: Prepare) -> PreparedManifest:
+def fit(
+    summary: Summary, schema: TableSchema, receipt: Receipt, settings: Prepare, findings: Findings
+) -> PreparedManifest:
     """Released codebooks of all modelled columns, with the released row count.
 
     Columns most of whose values cannot be named privately become made-up text.
+    Args:
+      findings: what the schema was resolved from: the manifest is private only if they are.
     Guarantee: reads the summary only through `synth.privacy`, one release per query of PreparePlan.
     """
     counts = np.array([summary.n_rows], dtype=np.int64)
@@ -93,8 +98,8 @@ def fit(summary: Summary, schema: TableSchema, receipt: Receipt, settings: Prepa
         codebooks=tuple(codebooks),
         n_rows=n_rows,
         n_units=n_units,
-        entries=(receipt.entry,),
-        is_private=noise.scale_of(receipt) > 0,
+        entries=(*findings.entries, receipt.entry),
+        is_private=findings.is_private and noise.scale_of(receipt) > 0,
     )
 
 

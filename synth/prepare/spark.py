@@ -97,7 +97,8 @@ def write_codes(
     (
         map_in_arrow(unit.select(F.col(UNIT_COLUMN), *kept), encode_partition, coded_schema)
         .repartitionById(files, F.pmod(F.col(UNIT_COLUMN), F.lit(files)).cast("int"))
-        .write.mode("errorifexists")
+        .write.option("maxRecordsPerFile", 0)  # a unit split over files would be split over ranks
+        .mode("errorifexists")
         .parquet(folder.absolute().as_uri())
     )
 

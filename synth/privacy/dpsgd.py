@@ -9,6 +9,8 @@ from synth.privacy import accountant
 from synth.privacy.budget import Budget, DpSgdSteps, Event, NoPrivacy
 
 _CALIBRATED = object()
+_LEAST_SHARE = 0.1
+"""Share of the budget below which training is refused: its charge would be spent on a useless model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ class DpSgdSpec:
 
         Args:
           n_units: released number of privacy units.
-        Raises: BudgetExceeded if nothing is left, or nothing useful fits.
+        Raises: BudgetExceeded if nothing is left, or so little that the model would be noise.
         """
         rate = self.rate(n_units)
         try:
@@ -110,7 +112,16 @@ class DpSgdSpec:
                 f"stage 'train' has nothing to spend: {spent:.4g} of epsilon={budget.epsilon:.4g} is spent "
                 f"at delta={budget.delta:g}; raise privacy.epsilon"
             ) from error
-        return self._plan(rate, noise_multiplier, n_units)
+        plan = self._plan(rate, noise_multiplier, n_units)
+        own = accountant.epsilon([plan.event], budget.delta)
+        if own < _LEAST_SHARE * budget.epsilon:
+            spent = accountant.epsilon(prior, budget.delta)
+            raise BudgetExceeded(
+                f"stage 'train' could spend only epsilon={own:.3g}, too little to learn from: "
+                f"{spent:.4g} of {budget.epsilon:.4g} is spent at delta={budget.delta:g}; "
+                "raise privacy.epsilon"
+            )
+        return plan
 
     def without_privacy(self, n_units: int) -> DpSgdPlan:
         """The same training without noise, for a user who set `privacy.epsilon: null`."""

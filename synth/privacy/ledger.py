@@ -6,6 +6,7 @@ processes that try at once cannot overspend together, and a crash leaves the cha
 
 import getpass
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class Ledger:
                     run=spend.run,
                     config_hash=spend.config,
                     version=synth.__version__,
-                    user_name=getpass.getuser(),
+                    user_name=_user(),
                     charged_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 )
             )
@@ -146,6 +147,13 @@ class Ledger:
 
     @staticmethod
     def _refuse_overspending(entries: Sequence[Entry], spend: Spend, budget: Budget) -> None:
+        others = sorted({entry.unit for entry in entries if entry.is_private} - {spend.unit})
+        if others:
+            raise BudgetExceeded(
+                f"table {spend.table!r} was charged per privacy unit {others[0]!r}, stage "
+                f"{spend.stage!r} asks per {spend.unit!r}: one book cannot add them up; set privacy.unit "
+                "back, or give the table another name and budget"
+            )
         prior = private_events(entries)
         total = accountant.epsilon([*prior, *spend.events], budget.delta)
         if total <= budget.epsilon * (1 + 1e-6):
@@ -174,6 +182,13 @@ class Ledger:
 def private_events(entries: Sequence[Entry]) -> list[Event]:
     """The events of all lines that had noise; lines without noise have no finite epsilon to add."""
     return [event for entry in entries if entry.is_private for event in entry.events]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"uid {os.getuid()}"
 
 
 def _entry(row: Any) -> Entry:

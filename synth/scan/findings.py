@@ -24,6 +24,7 @@ def release_findings(
     spark_types: Mapping[str, str],
     columns: Mapping[str, ColumnSettings],
     settings: Scan,
+    unit: str = "row",
 ) -> Released[Findings]:
     """Findings of all columns, in the order of `class_counts`.
 
@@ -32,6 +33,7 @@ def release_findings(
       receipt: must pay for one DiscreteGaussian query a column.
       spark_types: column -> Spark's simple type string.
       columns: what the user declared, where anything.
+      unit: the privacy unit in words.
     Raises: ValueError if the receipt pays for fewer columns.
     Guarantee: the receipt's DiscreteGaussian event. A row has one value class in each column, so a
       privacy unit of m rows moves each column's histogram by at most m (L2); the histograms are
@@ -58,7 +60,14 @@ def release_findings(
             judge(column, spark_types[column], noisy, columns.get(column), settings, usual_format)
             for column, noisy in counts.items()
         )
-        return Findings(table=table, n_rows=n_rows, columns=tuple(found))
+        return Findings(
+            table=table,
+            n_rows=n_rows,
+            columns=tuple(found),
+            unit=unit,
+            entries=(receipt.entry,),
+            is_private=scale > 0,
+        )
 
     return released_counts.map(read)
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from uuid import uuid4
 
 import synth
-from synth.errors import ArtifactError, SynthError
+from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_json
 from synth.track.events import AddArtifact, AddModel, End, Log, Start, Status, Store
 
@@ -73,7 +73,7 @@ class Tracker(RunTrack, Protocol):
     def stage(self, name: str) -> AbstractContextManager[StageTrack]:
         """A child run for the block: FINISHED at its end; FAILED, like the parent, if it raises.
 
-        Of an error, only the message of a SynthError is sent: other messages may quote a cell value.
+        Of an error, only its kind is sent: a message may hold an exact count, or quote a cell value.
         """
         ...
 
@@ -165,7 +165,7 @@ class RunTracker(_Run):
             yield stage
         except BaseException as error:
             status = Status.FAILED if isinstance(error, Exception) else Status.KILLED
-            stage._tag("error", str(error) if isinstance(error, SynthError) else type(error).__name__)
+            stage._tag("error", type(error).__name__)
             self._store.apply(End(run=run, status=status, time=_now()))
             self.finish(status)
             raise

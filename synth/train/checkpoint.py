@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from synth.errors import TrainingError
-from synth.lake.artifacts import read_json, write_json
 from synth.train.collective import Collective
+from synth.train.progress import may_have_drawn, sync
 
 _CHECKPOINT = "checkpoint.pt"
-_PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,27 +54,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     _write_durably(folder / _CHECKPOINT, checkpoint.to_bytes())
 
 
-def reserve_steps(folder: Path, *, entry: int, may_have_drawn: int) -> None:
-    """Write down, durably, that steps up to this number may be drawn from now on under a ledger entry."""
-    write_json(folder / _PROGRESS, {"entry": entry, "may_have_drawn": may_have_drawn})
-    _sync(folder / _PROGRESS)
-    _sync(folder)
-
-
 def last_checkpoint(folder: Path, *, entry: int, fresh: Checkpoint) -> Checkpoint:
     """Where to go on under a ledger entry: the folder's checkpoint, or `fresh` if there is none yet.
 
     `drawn` of the result is what may have been drawn under the entry, whatever the checkpoint saw.
 
-    Raises: TrainingError if the folder's progress belongs to another entry, or the checkpoint is damaged.
+    Raises: TrainingError if the progress is missing or of another entry, or the checkpoint is damaged.
     """
-    if not (folder / _PROGRESS).exists():
-        return fresh
-    progress = read_json(folder / _PROGRESS)
-    if progress["entry"] != entry:
-        raise TrainingError(
-            f"{folder} belongs to ledger entry {progress['entry']}, not {entry}; train in another workdir"
-        )
+    drawn = may_have_drawn(folder, entry=entry)
     kept = fresh
     if (folder / _CHECKPOINT).exists():
         try:
@@ -84,7 +70,7 @@ def last_checkpoint(folder: Path, *, entry: int, fresh: Checkpoint) -> Checkpoin
             raise TrainingError(
                 f"{folder / _CHECKPOINT} is damaged; training must be charged anew"
             ) from error
-    return Checkpoint(**{**vars(kept), "drawn": progress["may_have_drawn"]})
+    return Checkpoint(**{**vars(kept), "drawn": drawn})
 
 
 def agree(collective: Collective, checkpoint: Checkpoint) -> Checkpoint:
@@ -99,14 +85,6 @@ def agree(collective: Collective, checkpoint: Checkpoint) -> Checkpoint:
 def _write_durably(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(content)
-    _sync(partial)
+    sync(partial)
     partial.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

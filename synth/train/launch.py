@@ -1,5 +1,6 @@
 """Starts the training ranks: horovodrun, Spark tasks, or one process; all run the same `run_rank`."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from synth.errors import TrainingError
 from synth.lake.artifacts import read_json, write_json
 from synth.privacy import accountant
 from synth.privacy.budget import DpSgdSteps
+from synth.train.progress import reserve_steps
 from synth.train.spec import TrainSpec
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> T
         case Launcher.SPARK:
             if spark is None:
                 raise ValueError("the spark launcher needs a Spark session")
-            _run_on_spark(spec, progress)
+            _run_on_spark(spec, spark, progress)
         case Launcher.SINGLE:
             _run_single(spec, progress)
         case _:
@@ -105,12 +107,15 @@ def _open_run_folder(spec: TrainSpec) -> None:
     if spec_file.exists():
         earlier = read_json(spec_file)
         if earlier["entry"] != spec.receipt.entry:
-            for name in ("checkpoint.pt", "progress.json", "loss.jsonl", "outcome.json"):
+            for name in ("checkpoint.pt", "loss.jsonl", "outcome.json"):
                 (spec.run_folder / name).unlink(missing_ok=True)
+            reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
         elif any(earlier[name] != spec.to_dict()[name] for name in ("prepared", "plan", "model")):
             raise TrainingError(
                 f"ledger entry {spec.receipt.entry} was spent on a training with other settings; charge anew"
             )
+    else:
+        reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
     write_json(spec_file, spec.to_dict())
 
 
@@ -126,9 +131,7 @@ def _run_horovodrun(spec: TrainSpec, progress: Report) -> None:
     log = spec.run_folder / "workers.log"
     beside = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ.get('PATH', '')}"}
-    program = shutil.which("horovodrun", path=environment["PATH"])
-    if program is None:
-        raise TrainingError("horovodrun is not installed beside this Python; see deploy/horovod")
+    program = _horovodrun()
     deadline = time.monotonic() + spec.train.timeout_seconds + _GRACE_SECONDS
     reader = _Reader(progress)
     with _process(_horovodrun_command(program, spec), environment, log) as process:
@@ -146,6 +149,22 @@ def _run_horovodrun(spec: TrainSpec, progress: Report) -> None:
         raise TrainingError(f"training failed: {cause}; see {log}")
 
 
+def check_launcher(launcher: Launcher) -> None:
+    """Raise TrainingError if the launcher's programs are missing: for asking before anything is charged."""
+    if launcher is Launcher.HOROVODRUN:
+        _horovodrun()
+    if launcher is not Launcher.SINGLE and importlib.util.find_spec("horovod") is None:
+        raise TrainingError("horovod is not installed; see deploy/horovod, or set train.launcher: single")
+
+
+def _horovodrun() -> str:
+    beside = Path(sys.executable).parent
+    program = shutil.which("horovodrun", path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
+    if program is None:
+        raise TrainingError("horovodrun is not installed beside this Python; see deploy/horovod")
+    return program
+
+
 def _horovodrun_command(program: str, spec: TrainSpec) -> list[str]:
     train = spec.train
     interface = train.network_interface or (None if train.hosts else _LOOPBACK)
@@ -159,12 +178,14 @@ def _horovodrun_command(program: str, spec: TrainSpec) -> list[str]:
     ]
 
 
-def _run_on_spark(spec: TrainSpec, progress: Report) -> None:
+def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report) -> None:
     """Run the workers inside Spark tasks. A task that Spark retries takes only the steps that are left."""
     import horovod.spark
 
     log = spec.run_folder / "workers.log"
-    interface = spec.train.network_interface or _LOOPBACK
+    # Tasks of a local session are on this machine; elsewhere Horovod looks for a shared interface.
+    local = (spark.sparkContext.master or "").startswith("local")
+    interface = spec.train.network_interface or (_LOOPBACK if local else None)
     reader = _Reader(progress, log.open("w", encoding="utf-8"))
     try:
         horovod.spark.run(
@@ -177,7 +198,7 @@ def _run_on_spark(spec: TrainSpec, progress: Report) -> None:
             stdout=reader,
             stderr=reader,
             verbose=0,
-            nics={interface},
+            nics={interface} if interface else None,
             executable=sys.executable,
         )
     except Exception as error:  # horovod.spark raises plain exceptions

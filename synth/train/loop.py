@@ -13,8 +13,9 @@ from torch.nn.utils import parameters_to_vector
 from synth.errors import TrainingError
 from synth.models.vae import Vae
 from synth.privacy.dpsgd import DpSgdPlan
-from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, reserve_steps, save_checkpoint
+from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import Collective
+from synth.train.progress import reserve_steps
 from synth.train.sampler import os_entropy_generator, poisson_steps
 from synth.train.shard import Shard
 from synth.train.spec import TrainSpec
@@ -25,7 +26,7 @@ STEPS_RESERVED = 50
 
 _AVERAGE_DECAY = 0.99
 _WARM_SHARE = 0.5
-_REPORT_SECONDS = 2.0
+_REPORT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)

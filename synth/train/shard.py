@@ -51,6 +51,9 @@ def read_shard(prepared: Path, manifest: PreparedManifest, *, rank: int, size: i
     files = sorted((prepared / "codes").glob("part-*.parquet"))
     if not files:
         raise ArtifactError(f"{prepared / 'codes'} holds no coded files; run the prepare stage again")
+    parts = [path.name.split("-")[1] for path in files]
+    if len(set(parts)) != len(parts):
+        raise ArtifactError(f"{prepared / 'codes'} holds split files; run the prepare stage again")
     tables = [_read(path, manifest) for path in files[rank::size]]
     codes = [_codes(table, manifest, prepared) for table in tables]  # each [n, K]
     nothing = np.empty((0, len(manifest.domain)), dtype=np.uint16)

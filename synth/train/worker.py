@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from torch.nn.utils import vector_to_parameters
 from synth.config.sections import VaeModel
 from synth.core.prepared import PreparedManifest
 from synth.errors import SynthError
-from synth.lake.artifacts import read_json, write_artifact, write_json
+from synth.lake.artifacts import artifact_digest, read_json, write_artifact, write_json
 from synth.models.align import align_marginals, marginal_shares, without_unreleased
 from synth.models.artifact import TrainingRecord, VaeArtifact
 from synth.models.vae import Vae
 from synth.train.collective import Collective, HorovodCollective
 from synth.train.loop import Randomness, train
+from synth.train.progress import sole_trainer
 from synth.train.shard import read_shard
 from synth.train.spec import TrainSpec
 
@@ -38,7 +40,15 @@ _INITIAL_FLOOR = 1e-4
 
 
 def run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], None]) -> None:
-    """Train on this rank's part of the data; rank 0 writes the model artifact and `outcome.json`."""
+    """Train on this rank's part of the data; rank 0 writes the model artifact and `outcome.json`.
+
+    Raises: TrainingError if another process trains under the same charge.
+    """
+    with sole_trainer(spec.run_folder) if collective.rank == 0 else nullcontext():
+        _run_rank(spec, collective, report)
+
+
+def _run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], None]) -> None:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     shard = read_shard(spec.prepared, manifest, rank=collective.rank, size=collective.size)
@@ -99,6 +109,7 @@ def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) 
         max_grad_norm=plan.max_grad_norm,
         sample_rate=plan.sample_rate,
         entries=(*manifest.entries, spec.receipt.entry),
+        prepared=artifact_digest(spec.prepared),
     )
 
 

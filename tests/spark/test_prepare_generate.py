@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook
+from synth.core.finding import Findings
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.errors import ConfigError
@@ -65,7 +66,13 @@ def test_a_column_of_too_many_values_is_named(spark: Any) -> None:
 
 def test_codes_keep_every_row_and_each_unit_in_one_file(spark: Any, tmp_path: Path) -> None:
     summary = collect_summary(frame(spark), SCHEMA, max_distinct=10_000)
-    manifest = fit(summary, SCHEMA, Receipt(entry=1, events=(NoPrivacy(),)), Prepare())
+    manifest = fit(
+        summary,
+        SCHEMA,
+        Receipt(entry=1, events=(NoPrivacy(),)),
+        Prepare(),
+        Findings(table="t", n_rows=1.0, columns=()),
+    )
     write_codes(frame(spark).repartition(5), manifest, tmp_path / "codes", files=4, salt=b"s" * 32)
     parts = sorted((tmp_path / "codes").glob("part-*.parquet"))
     assert len(parts) == 4

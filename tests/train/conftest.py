@@ -56,6 +56,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         is_private=True,
     )
     write_json(folder / "prepared.json", manifest.to_dict())
+    write_json(folder / "manifest.json", {"key": None, "files": {}})
     return folder
 
 

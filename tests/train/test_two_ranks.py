@@ -125,7 +125,7 @@ def test_every_rank_takes_every_step_even_when_its_shard_is_empty(
     # wait for each other until the timeout: it ends, with all steps, so both took them all.
     one_file = tmp_path / "prepared"
     (one_file / "codes").mkdir(parents=True)
-    for name in ("prepared.json", "codes/part-00000.parquet"):
+    for name in ("manifest.json", "prepared.json", "codes/part-00000.parquet"):
         (one_file / name).write_bytes((prepared / name).read_bytes())
     fields = make_spec("horovodrun", timeout_seconds=120).to_dict()
     spec = TrainSpec.from_dict({**fields, "prepared": str(one_file)})
@@ -137,7 +137,7 @@ def test_a_rank_that_fails_ends_the_training_with_its_cause(
 ) -> None:
     damaged = tmp_path / "prepared"
     (damaged / "codes").mkdir(parents=True)
-    for name in ("prepared.json", "codes/part-00000.parquet"):
+    for name in ("manifest.json", "prepared.json", "codes/part-00000.parquet"):
         (damaged / name).write_bytes((prepared / name).read_bytes())
     (damaged / "codes" / "part-00001.parquet").write_bytes(b"nothing")
     fields = make_spec("horovodrun", timeout_seconds=120).to_dict()

@@ -65,6 +65,15 @@ def test_all_faults_are_named_in_one_error(tmp_path: Path) -> None:
         (MINIMAL + "target: {path: /data/t}\n", "target is the source itself"),
         (MINIMAL + "columns: {a: {drop: true}}\nevaluate: {target: a}\n", "dropped column"),
         (MINIMAL + "prepare: {files: 1}\n", "prepare.files"),
+        (
+            "name: t\nsource: {path: /d, options: {inferSchema: true}}\n",
+            "source: options inferSchema .*no budget",
+        ),
+        ("name: t\nsource: {path: /d, format: json}\n", "source.format"),
+        (
+            MINIMAL + "privacy: {unit: {entity: a}}\ncolumns: {a: {drop: true}}\n",
+            "privacy.unit.entity is the dropped column",
+        ),
         (MINIMAL + "columns: {a: {entity: shoe}}\n", "columns.a.entity: .*'ssn'"),
         (MINIMAL + "mask: {templates: {shoe: hash}}\n", "mask.templates.shoe"),
     ],

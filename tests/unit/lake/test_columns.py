@@ -60,3 +60,11 @@ def test_whole_numbers_beyond_their_type_are_cut_to_it() -> None:
 def test_categories_of_any_type_have_one_spelling() -> None:
     assert to_strings(pa.array([True, False, None])).to_pylist() == ["true", "false", None]
     assert to_strings(pa.array([1, 2])).to_pylist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(("precision", "scale"), [(8, 2), (5, 2), (9, 0), (18, 2), (38, 10)])
+def test_a_number_beyond_a_decimal_s_precision_is_cut_to_it(precision: int, scale: int) -> None:
+    kind = pa.decimal128(precision, scale)
+    back = from_numbers(np.array([1e40, -1e40, 0.0]), column(Kind.REAL, decimals=scale), kind).to_pylist()
+    assert float(back[0]) == pytest.approx(10.0 ** (precision - scale), rel=1e-2)
+    assert back[1] == -back[0]

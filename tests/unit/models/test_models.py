@@ -33,6 +33,7 @@ def artifact() -> VaeArtifact:
         max_grad_norm=1.0,
         sample_rate=0.1,
         entries=(1, 2),
+        prepared="0" * 64,
     )
     return VaeArtifact(domain=DOMAIN, weights=weights(), training=record)
 

@@ -6,6 +6,7 @@ import pytest
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook
+from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.prepare.encode import encode
@@ -45,8 +46,12 @@ def summarized(arrays: dict[str, pa.Array], schema: TableSchema) -> Summary:
 SCHEMA = TableSchema(name="t", columns=(SSN, AGE, COLOUR, SEX, TOKEN), unit=PrivacyUnit())
 
 
+def found(receipt: Receipt) -> Findings:
+    return Findings(table="t", n_rows=1.0, columns=(), entries=(3,), is_private=receipt is not BARE)
+
+
 def fitted(n: int, receipt: Receipt) -> PreparedManifest:
-    return fit(summarized(table(n), SCHEMA), SCHEMA, receipt, Prepare(bins=10))
+    return fit(summarized(table(n), SCHEMA), SCHEMA, receipt, Prepare(bins=10), found(receipt))
 
 
 def paid(n_columns_mu: float = 0.3) -> Receipt:
@@ -92,7 +97,7 @@ def test_without_privacy_everything_is_exact() -> None:
 def test_with_privacy_counts_are_close_and_no_unique_value_is_named() -> None:
     manifest = fitted(20_000, paid())
     assert manifest.is_private
-    assert manifest.entries == (7,)
+    assert manifest.entries == (3, 7)
     assert "token" not in manifest.domain.names, "a column of unique values must be made up"
     assert manifest.schema.column("token").kind is Kind.TEXT
     assert manifest.schema.column("ssn").kind is Kind.ID
@@ -103,6 +108,12 @@ def test_with_privacy_counts_are_close_and_no_unique_value_is_named() -> None:
             encode(table(20_000)[codebook.column], codebook, column), minlength=codebook.n_codes
         )
         assert np.abs(exact - np.array(codebook.counts)).sum() / 2 / 20_000 < 0.02, codebook.column
+
+
+def test_exact_findings_make_no_private_manifest() -> None:
+    exact = Findings(table="t", n_rows=1.0, columns=(), entries=(3,), is_private=False)
+    manifest = fit(summarized(table(2_000), SCHEMA), SCHEMA, paid(), Prepare(), exact)
+    assert not manifest.is_private
 
 
 def test_declared_categories_are_complete_even_when_absent() -> None:
@@ -128,7 +139,7 @@ def test_integer_bins_have_whole_edges_and_hold_their_numbers() -> None:
     column = Column(name="v", spark_type="int", kind=Kind.INTEGER)
     values = pa.array(np.random.default_rng(0).integers(-500, 500, 5_000))
     schema = TableSchema(name="t", columns=(column,), unit=PrivacyUnit())
-    manifest = fit(summarized({"v": values}, schema), schema, BARE, Prepare(bins=20))
+    manifest = fit(summarized({"v": values}, schema), schema, BARE, Prepare(bins=20), found(BARE))
     (codebook,) = manifest.codebooks
     assert isinstance(codebook, BinnedCodebook)
     assert all(edge == int(edge) for edge in (*codebook.lowers, *codebook.uppers))
@@ -143,7 +154,7 @@ def test_declared_bounds_are_kept_by_the_bins() -> None:
     column = Column(name="v", spark_type="double", kind=Kind.REAL, lower=0.0, upper=1.0)
     values = pa.array(np.random.default_rng(0).normal(0.5, 1.0, 5_000))
     schema = TableSchema(name="t", columns=(column,), unit=PrivacyUnit())
-    (codebook,) = fit(summarized({"v": values}, schema), schema, BARE, Prepare()).codebooks
+    (codebook,) = fit(summarized({"v": values}, schema), schema, BARE, Prepare(), found(BARE)).codebooks
     assert isinstance(codebook, BinnedCodebook)
     assert min(codebook.lowers) >= 0.0
     assert max(codebook.uppers) <= 1.0

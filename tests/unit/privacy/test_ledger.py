@@ -3,6 +3,7 @@
 import multiprocessing
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,15 @@ def test_a_process_killed_right_after_charging_leaves_the_charge(tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", program], check=False)
     assert done.returncode == -9
     assert len(Ledger(url(tmp_path)).entries("t")) == 1
+
+
+def test_charges_per_row_and_per_entity_are_never_added_up(tmp_path: Path) -> None:
+    book = Ledger(url(tmp_path))
+    book.charge(spend(30.0), BUDGET)
+    entity = replace(spend(30.0), unit="entity id, at most 3 rows")
+    with pytest.raises(BudgetExceeded, match=r"per privacy unit 'row'.*per 'entity id"):
+        book.charge(entity, BUDGET)
+    assert len(book.entries("t")) == 1
 
 
 def test_a_release_without_noise_is_written_down_and_told(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def make_prepared(tmp_path: Path) -> Callable[..., Path]:
             is_private=True,
         )
         write_json(folder / "prepared.json", manifest.to_dict())
+        write_json(folder / "manifest.json", {"key": None, "files": {}})
         return folder
 
     return make

@@ -1,6 +1,8 @@
 """No step beyond the charged ones is ever drawn, however often training crashes."""
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,10 @@ from synth.core.prepared import PreparedManifest
 from synth.errors import TrainingError
 from synth.lake.artifacts import read_json
 from synth.models.sampler import VaeSampler
-from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, reserve_steps, save_checkpoint
+from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import SingleProcess
 from synth.train.loop import STEPS_RESERVED, Randomness, kl_weight, learning_rate, train
+from synth.train.progress import reserve_steps, sole_trainer
 from synth.train.shard import read_shard
 from synth.train.spec import TrainSpec
 from synth.train.step import gaussian_noise
@@ -43,6 +46,8 @@ class CountedNoise:
 
 def run(spec: TrainSpec, noise: CountedNoise, lines: list[str] | None = None) -> Checkpoint:
     spec.run_folder.mkdir(exist_ok=True)
+    if not (spec.run_folder / "progress.json").exists():
+        reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     return train(
         spec,
@@ -141,6 +146,27 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
         last_checkpoint(tmp_path, entry=1, fresh=fresh)
 
 
+def test_a_lost_note_of_what_was_drawn_ends_the_training(make_spec: Callable[..., TrainSpec]) -> None:
+    spec = make_spec(steps=10)
+    run(spec, CountedNoise())
+    (spec.run_folder / "progress.json").unlink()
+    fresh = Checkpoint(step=0, drawn=0, model={}, optimizer={}, average=torch.zeros(3))
+    with pytest.raises(TrainingError, match="has no note of the steps drawn"):
+        last_checkpoint(spec.run_folder, entry=spec.receipt.entry, fresh=fresh)
+
+
+def test_two_processes_cannot_train_under_one_charge(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom synth.train.progress import sole_trainer\n"
+        f"with sole_trainer(Path({str(tmp_path)!r})):\n    pass"
+    )
+    with sole_trainer(tmp_path):
+        second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert second.returncode != 0
+    assert "another process still trains" in second.stderr
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_no_randomness_is_ever_saved(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=10)
     run(spec, CountedNoise())
@@ -190,6 +216,7 @@ def test_without_noise_the_model_learns_that_columns_go_together(make_spec: Call
     # A column that copies another: an independent model would agree with it on about a third of the rows.
     spec = make_spec(steps=300, noise_multiplier=0.0, learning_rate=0.02)
     spec.run_folder.mkdir()
+    reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     shard = read_shard(spec.prepared, manifest, rank=0, size=1)
     shard.codes[:, 1] = shard.codes[:, 0]

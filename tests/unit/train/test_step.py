@@ -18,6 +18,7 @@ from synth.train.step import (
     clip_and_sum,
     clip_factors,
     gaussian_noise,
+    noise_generator,
     noisy_gradient,
     sum_clipped_gradients,
 )
@@ -238,3 +239,13 @@ def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
     )
     expected = gradients_one_by_one(model, batch).sum(dim=0) / 10.0
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_noise_generator_has_no_seed_that_could_be_tried_out() -> None:
+    states = [noise_generator().bit_generator.state["state"] for _ in range(64)]
+    keys = np.array([state["key"] for state in states])  # two words of 64 bits each
+    assert keys.shape == (64, 2)
+    # In 64 independent keys every single bit is seen set and unset, but for a chance of 2^-56 or so.
+    for word in keys.T:
+        assert np.bitwise_or.reduce(word) == np.uint64(0xFFFFFFFFFFFFFFFF)
+        assert np.bitwise_and.reduce(word) == 0

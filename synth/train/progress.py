@@ -1,0 +1,67 @@
+"""How many steps may have been drawn under a ledger entry, written down before they are drawn.
+
+The driver opens the note when it has charged; rank 0 moves it on. A note that is missing means that
+nobody knows what was drawn, so nothing more is.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synth.errors import TrainingError
+from synth.lake.artifacts import read_json, write_json
+
+_PROGRESS = "progress.json"
+_LOCK = "lock"
+
+
+def reserve_steps(folder: Path, *, entry: int, may_have_drawn: int) -> None:
+    """Write down, durably, that steps up to this number may be drawn from now on under a ledger entry."""
+    write_json(folder / _PROGRESS, {"entry": entry, "may_have_drawn": may_have_drawn})
+    sync(folder / _PROGRESS)
+    sync(folder)
+
+
+def may_have_drawn(folder: Path, *, entry: int) -> int:
+    """Steps that may have been drawn under the entry so far.
+
+    Raises: TrainingError if the note is missing or belongs to another entry.
+    """
+    if not (folder / _PROGRESS).exists():
+        raise TrainingError(
+            f"{folder} has no note of the steps drawn under ledger entry {entry}: it was removed, or rank 0 "
+            "does not see the driver's WORKDIR; put WORKDIR where all ranks see it, and train with --fresh"
+        )
+    progress = read_json(folder / _PROGRESS)
+    if progress["entry"] != entry:
+        raise TrainingError(
+            f"{folder} belongs to ledger entry {progress['entry']}, not {entry}; train in another workdir"
+        )
+    return int(progress["may_have_drawn"])
+
+
+@contextmanager
+def sole_trainer(folder: Path) -> Iterator[None]:
+    """Hold the run folder for this process: two trainings under one ledger entry would draw twice.
+
+    Raises: TrainingError if another process trains there, such as one whose driver was killed.
+    """
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise TrainingError(
+                f"another process still trains in {folder}; wait until it ends, or end it"
+            ) from error
+        yield
+
+
+def sync(path: Path) -> None:
+    """Wait until the file or folder is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
