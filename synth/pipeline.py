@@ -254,8 +254,8 @@ class Pipeline:
             spark = self.spark if config.train.launcher is Launcher.SPARK else None
             outcome = launch(spec, spark, lambda line: self.say(f"train: {line}"))
             shutil.rmtree(run_folder, ignore_errors=True)
-            stage.metrics({"steps": outcome.steps})
-            stage.internal_metrics({"steps_per_second": outcome.steps / max(outcome.seconds, 1e-9)})
+            pace = outcome.steps / max(outcome.seconds, 1e-9)
+            stage.metrics({"steps": outcome.steps, "steps_per_second": pace})
             bundle = {"model": self.workspace.model, "prepared": self.workspace.prepared / "prepared.json"}
             stage.model(bundle, _SERVED_MODEL)
 
@@ -366,8 +366,6 @@ class Pipeline:
                 self.tracker.metrics({"epsilon_spent": now.epsilon}, step=STAGES.index(name))
             else:
                 stage.parameters({"privacy": "NOT PRIVATE"})
-            # How long the work took depends on the exact rows.
-            stage.internal_metrics({"seconds": seconds})
         told = f"epsilon spent so far: {now.epsilon:.4g}" if now.unprotected == 0 else "NOT PRIVATE"
         self.say(f"{name}: done in {seconds:.1f} s; {told}")
 
