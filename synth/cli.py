@@ -65,7 +65,10 @@ def _run(
     workspace = Workspace.open(workdir)
     if loaded.privacy.epsilon is None:
         _say("privacy.epsilon is null: this run has NO PRIVACY; treat its output as sensitive as its source")
-    Pipeline(config=loaded, workspace=workspace, say=_say, fresh=fresh).run(stages)
+    pipeline = Pipeline(config=loaded, workspace=workspace, say=_say, fresh=fresh)
+    pipeline.run(stages)
+    if stages[-1] == STAGES[-1]:
+        show_end(loaded, workspace, pipeline.tracker.where())
 
 
 @app.command()
@@ -74,7 +77,6 @@ def run(
 ) -> None:
     """Run all stages in one Spark session."""
     _run(config, set, workdir, fresh, STAGES)
-    show_end(load_config(config, set or []), Workspace.open(workdir))
 
 
 @app.command()
@@ -123,7 +125,6 @@ def evaluate(
 ) -> None:
     """Compare the synthetic table with the real one."""
     _run(config, set, workdir, fresh, ("evaluate",))
-    show_end(load_config(config, set or []), Workspace.open(workdir))
 
 
 @app.command()
@@ -191,7 +192,7 @@ def budget(
     _OUT.print(view.in_words(entries[-1].unit))
 
 
-def show_end(config: Config, workspace: Workspace) -> None:
+def show_end(config: Config, workspace: Workspace, where: str) -> None:
     """Where to look, what was spent, and the three figures that matter."""
     report = read_json(workspace.report / "report.json")
     privacy, utility = report["privacy"], report["utility"]
@@ -203,7 +204,7 @@ def show_end(config: Config, workspace: Workspace) -> None:
         "ledger": f"synth budget --table {config.name}"
         + (f" --ledger {config.ledger.url}" if config.ledger.url else "")
         + f" --delta {config.privacy.delta:g}",
-        "tracked run": _where(config, workspace),
+        "tracked run": where,
         "spent": _spent_in_words(config, privacy, generated),
         "1-way distance": _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best"),
         "discriminator": _figure(
@@ -218,12 +219,6 @@ def show_end(config: Config, workspace: Workspace) -> None:
     print(f"\nLakesynth: {config.name}  (the last three figures are exact: internal, not DP)")
     for label, words in lines.items():
         print(f"  {label:16s} {words}")
-
-
-def _where(config: Config, workspace: Workspace) -> str:
-    from synth.track.open import open_tracker
-
-    return open_tracker(config.track, workspace, config.name).where()
 
 
 def _spent_in_words(config: Config, privacy: dict[str, Any], generated: dict[str, Any]) -> str:

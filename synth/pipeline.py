@@ -363,7 +363,12 @@ class Pipeline:
             now = self._spent()
             if now.unprotected == 0:
                 stage.metrics({"epsilon_spent": now.epsilon})
-                self.tracker.metrics({"epsilon_spent": now.epsilon}, step=STAGES.index(name))
+                left = max((self.config.privacy.epsilon or 0.0) - now.epsilon, 0.0)
+                by_stage = {f"epsilon.{stage}": epsilon for stage, epsilon in now.by_stage.items()}
+                self.tracker.metrics(
+                    {"epsilon_spent": now.epsilon, "epsilon_left": left, **by_stage},
+                    step=STAGES.index(name),
+                )
             else:
                 stage.parameters({"privacy": "NOT PRIVATE"})
         told = f"epsilon spent so far: {now.epsilon:.4g}" if now.unprotected == 0 else "NOT PRIVATE"
