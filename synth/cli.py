@@ -15,9 +15,11 @@ from synth.config.sections import Config
 from synth.errors import SynthError
 from synth.lake.artifacts import read_json
 from synth.lake.workspace import Workspace
-from synth.pipeline import STAGES, Pipeline, describe_plan, open_ledger
+from synth.pipeline import run_stages
 from synth.privacy.budget import event_to_dict
 from synth.privacy.view import spent
+from synth.run import STAGES, Run
+from synth.spending import describe_plan, open_ledger
 
 app = typer.Typer(
     help="A sensitive lake table in, a differentially private synthetic one out.",
@@ -65,10 +67,10 @@ def _run(
     workspace = Workspace.open(workdir)
     if loaded.privacy.epsilon is None:
         _say("privacy.epsilon is null: this run has NO PRIVACY; treat its output as sensitive as its source")
-    pipeline = Pipeline(config=loaded, workspace=workspace, say=_say, fresh=fresh)
-    pipeline.run(stages)
+    work = Run(config=loaded, workspace=workspace, say=_say, fresh=fresh)
+    run_stages(work, stages)
     if stages[-1] == STAGES[-1]:
-        show_end(loaded, workspace, pipeline.tracker.where())
+        show_end(loaded, workspace, work.tracker.where())
 
 
 @app.command()

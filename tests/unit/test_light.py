@@ -15,7 +15,14 @@ NEEDS_SPARK = ("synth.lake.session", "synth.lake.tables")
 
 
 def light_modules() -> list[str]:
-    names = ["synth.errors", "synth.spending", "synth.pipeline", "synth.cli", "synth.models.sampler"]
+    names = [
+        "synth.errors",
+        "synth.spending",
+        "synth.run",
+        "synth.pipeline",
+        "synth.cli",
+        "synth.models.sampler",
+    ]
     for folder in LIGHT:
         package = importlib.import_module(f"synth.{folder}")
         names += [package.__name__]

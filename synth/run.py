@@ -1,0 +1,256 @@
+"""What the stages of one workspace share: the book, the session, the source, and what may be used again."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synth import spending
+from synth.config.load import config_hash
+from synth.config.sections import Config, Source, Target
+from synth.core.finding import Findings
+from synth.core.prepared import PreparedManifest
+from synth.errors import ArtifactError
+from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, read_json
+from synth.lake.workspace import Workspace
+from synth.privacy.budget import Event, Spend
+from synth.privacy.ledger import Ledger, Receipt
+from synth.privacy.view import Spent, spent
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from synth.evaluate.evaluation import PrivacyStatement
+    from synth.track.tracker import StageTrack, Tracker
+
+STAGES = ("scan", "mask", "prepare", "train", "generate", "evaluate")
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One table in one workspace.
+
+    Attributes:
+      say: where a line of progress goes.
+      fresh: repeat stages, and pay again, even if their artifacts could be used again.
+    """
+
+    config: Config
+    workspace: Workspace
+    say: Callable[[str], None]
+    fresh: bool = False
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The book that this configuration charges to."""
+        return spending.open_ledger(self.config.ledger.url)
+
+    @cached_property
+    def spark(self) -> "SparkSession":
+        """The Spark session, opened by the first stage that needs it."""
+        from synth.lake.session import open_session
+
+        return open_session(f"lakesynth {self.config.name}", self.config.spark)
+
+    @cached_property
+    def tracker(self) -> "Tracker":
+        """The tracked run that the stages of this workspace share."""
+        from synth.track.open import open_tracker
+
+        tracker = open_tracker(self.config.track, self.workspace, self.config.name)
+        privacy = self.config.privacy
+        tracker.parameters(
+            {
+                "table": self.config.name,
+                "privacy.unit": str(privacy.privacy_unit),
+                "privacy.epsilon": privacy.epsilon if privacy.epsilon is not None else "none: NOT PRIVATE",
+                "privacy.delta": privacy.delta,
+                "model.kind": self.config.model.kind,
+            }
+        )
+        return tracker
+
+    @contextmanager
+    def stage(self, name: str, artifact: Path | None, key: str | None) -> "Iterator[StageTrack | None]":
+        """One tracked stage; yields None if its artifact can be used again."""
+        if artifact is not None and key is not None and not self.fresh and artifact_key(artifact) == key:
+            check_artifact(artifact)
+            self._check_reused(name)
+            self.say(
+                f"{name}: unchanged input and settings; using {artifact.name}/ again, nothing is charged"
+            )
+            yield None
+            return
+        started = time.monotonic()
+        self.say(f"{name}: started")
+        with self.tracker.stage(name) as stage:
+            yield stage
+            seconds = time.monotonic() - started
+            now = self.spent()
+            if now.unprotected == 0:
+                stage.metrics({"epsilon_spent": now.epsilon})
+                left = max((self.config.privacy.epsilon or 0.0) - now.epsilon, 0.0)
+                by_stage = {f"epsilon.{stage}": epsilon for stage, epsilon in now.by_stage.items()}
+                self.tracker.metrics(
+                    {"epsilon_spent": now.epsilon, "epsilon_left": left, **by_stage},
+                    step=STAGES.index(name),
+                )
+            else:
+                stage.parameters({"privacy": "NOT PRIVATE"})
+        told = f"epsilon spent so far: {now.epsilon:.4g}" if now.unprotected == 0 else "NOT PRIVATE"
+        self.say(f"{name}: done in {seconds:.1f} s; {told}")
+
+    def charge(self, stage: str, events: tuple[Event, ...]) -> Receipt:
+        """Charge a stage's events to the table's book; BudgetExceeded if they do not fit."""
+        receipt = self.ledger.charge(self.spend(stage, events), self.config.privacy.budget)
+        self.say(f"{stage}: charged to the ledger as entry {receipt.entry}")
+        return receipt
+
+    def spend(self, stage: str, events: tuple[Event, ...]) -> Spend:
+        """The events as a spend of this table, run and configuration."""
+        return Spend(
+            table=self.config.name,
+            unit=str(self.config.privacy.privacy_unit),
+            stage=stage,
+            events=events,
+            run=self.workspace.run_id,
+            config=config_hash(self.config),
+        )
+
+    def bounded_source(self) -> "DataFrame":
+        """The source with at most `max_rows` rows of each entity."""
+        from synth.lake.tables import bound_contribution
+
+        return bound_contribution(
+            self.source, self.config.privacy.privacy_unit, self.workspace.secret("rows")
+        )
+
+    @cached_property
+    def source(self) -> "DataFrame":
+        """The source without dropped columns, checked against the configuration."""
+        from synth.lake.tables import check_apart, check_columns, check_lines, check_not_empty, read_table
+
+        config = self.config
+        frame = read_table(self.spark, config.source)
+        holdout = config.evaluate.holdout
+        check_apart(
+            self.spark,
+            {"source.path": config.source.path, "evaluate.holdout.path": holdout.path if holdout else None},
+            {"target.path": config.target.path, "mask.path": config.mask.path},
+        )
+        named = {}
+        if config.privacy.privacy_unit.entity is not None:
+            named["privacy.unit.entity"] = config.privacy.privacy_unit.entity
+        if config.evaluate.target is not None:
+            named["evaluate.target"] = config.evaluate.target
+        for name in config.target.partition_by or ():
+            named["target.partition_by"] = name
+        check_columns(frame, config.columns, named)
+        check_not_empty(frame, config.source)
+        check_lines(self.spark, config.source)
+        return frame.drop(*(name for name, column in config.columns.items() if column.drop))
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        from synth.lake.tables import fingerprint, readable_errors
+
+        with readable_errors(self.config.source):
+            return fingerprint(self.source, self.config.source)
+
+    def key(self, stage: str, *parts: Any) -> str | None:
+        """Hash of all that a stage's artifact is made from; None if the source has no fingerprint."""
+        if self._fingerprint is None:
+            return None
+        config = self.config
+        return config_hash(stage, self._fingerprint, config.name, config.privacy, *parts)
+
+    def findings(self) -> Findings:
+        """The scan's findings; ArtifactError unless they are whole, for this table and unit, and paid for."""
+        check_artifact(self.workspace.findings)
+        findings = Findings.from_dict(read_json(self.workspace.findings / "findings.json"))
+        self._check_origin(self.workspace.findings, findings.table, findings.unit)
+        self.check_paid(findings.entries, self.workspace.findings)
+        return findings
+
+    def manifest(self) -> PreparedManifest:
+        """What prepare released; ArtifactError unless it is for this table and unit, and paid for."""
+        fields = read_json(self.workspace.prepared / "prepared.json")
+        manifest = PreparedManifest.from_dict(fields)
+        self._check_origin(self.workspace.prepared, manifest.schema.name, str(manifest.schema.unit))
+        self.check_paid(manifest.entries, self.workspace.prepared)
+        return manifest
+
+    def _check_origin(self, folder: Path, table: str, unit: str) -> None:
+        asked = (self.config.name, str(self.config.privacy.privacy_unit))
+        if (table, unit) != asked:
+            raise ArtifactError(
+                f"{folder} was made for table {table!r} per unit {unit!r}, the configuration asks for "
+                f"{asked[0]!r} per {asked[1]!r}; use another --workdir"
+            )
+
+    def check_paid(self, entries: tuple[int, ...], folder: Path) -> None:
+        """Raise ArtifactError unless this book holds the entries, charged by this workspace's run."""
+        held = {line.id: line.run for line in self.ledger.entries(self.config.name)}
+        if any(held.get(entry) != self.workspace.run_id for entry in entries):
+            raise ArtifactError(
+                f"{folder} was paid for in another ledger than this one; set ledger.url or LAKESYNTH_LEDGER "
+                "to that one, or use another --workdir"
+            )
+
+    def check_model(self) -> None:
+        """Raise ArtifactError unless the model is whole, paid for, and draws the prepared table's codes."""
+        check_artifact(self.workspace.model)
+        training = read_json(self.workspace.model / "model.json")["training"]
+        self.check_paid(tuple(training["entries"]), self.workspace.model)
+        if training["prepared"] != artifact_digest(self.workspace.prepared):
+            raise ArtifactError(
+                f"{self.workspace.model} was trained on another prepared table; run the train stage again"
+            )
+
+    def _check_reused(self, stage: str) -> None:
+        match stage:
+            case "scan":
+                self.findings()
+            case "prepare":
+                self.manifest()
+            case "train":
+                self.check_model()
+
+    def target(self) -> Target:
+        """Where the synthetic table goes: as configured, or in the workspace."""
+        target = self.config.target
+        if target.path or target.table:
+            return target
+        return target.model_copy(update={"path": self.workspace.synthetic.as_uri()})
+
+    def read_target(self) -> "DataFrame":
+        """The synthetic table as it was written."""
+        from synth.lake.tables import read_table
+
+        target = self.target()
+        return read_table(
+            self.spark, Source(**target.model_dump(include={"path", "format", "options", "table"}))
+        )
+
+    def spent(self) -> Spent:
+        """What the table's book adds up to."""
+        return spent(self.ledger.entries(self.config.name), self.config.privacy.delta)
+
+    def statement(self) -> "PrivacyStatement":
+        """The guarantee as the report states it."""
+        from synth.evaluate.evaluation import PrivacyStatement
+
+        privacy, now = self.config.privacy, self.spent()
+        is_private = self.manifest().is_private and now.unprotected == 0
+        return PrivacyStatement(
+            table=self.config.name,
+            unit=str(privacy.privacy_unit),
+            epsilon_total=now.epsilon if is_private else None,
+            epsilon_budget=privacy.epsilon,
+            delta=privacy.delta if is_private else None,
+            by_stage=now.by_stage,
+            is_private=is_private,
+        )
