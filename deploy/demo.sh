@@ -7,7 +7,7 @@ rows=${DEMO_ROWS:-50000}
 work=$folder/work
 
 submit() { spark-submit --master 'local[*]' --driver-memory 4g --conf spark.ui.enabled=false \
-  --conf spark.log.level=ERROR --conf spark.ui.showConsoleProgress=false \
+  --conf spark.ui.showConsoleProgress=false \
   --driver-java-options "-Dlog4j2.configurationFile=file://$PWD/conf/log4j2.properties" "$@"; }
 
 # A new demo starts from a new table and an empty book: its people do not exist.

@@ -23,7 +23,6 @@ _DEFAULTS = {
     "spark.sql.adaptive.enabled": "true",
     "spark.driver.memory": "4g",
     "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
-    "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
 }
@@ -46,7 +45,6 @@ def open_session(app_name: str, settings: SparkSettings) -> SparkSession:
     for key, value in {**settings.conf, **_REQUIRED}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    session.sparkContext.setLogLevel(settings.conf.get("spark.log.level", "ERROR"))
     return session
 
 

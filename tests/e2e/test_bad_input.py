@@ -62,12 +62,12 @@ def parquet(table: pa.Table) -> Callable[[Path], dict[str, Any]]:
 
 
 def damaged(damage: Callable[[bytes], bytes]) -> Callable[[Path], dict[str, Any]]:
-    """Two Parquet files of one table, the second one damaged."""
+    """Two Parquet files of one table, of which the one that Spark reads last, the smaller, is damaged."""
 
     def write(folder: Path) -> dict[str, Any]:
-        described = parquet(plain())(folder)
+        described = parquet(plain(30_000))(folder)
         path = folder / "source" / "b.parquet"
-        pq.write_table(plain(), path, compression="none", use_dictionary=False)
+        pq.write_table(plain(500), path, compression="none", use_dictionary=False)
         path.write_bytes(damage(path.read_bytes()))
         return described
 
@@ -115,7 +115,7 @@ CASES = {
     "a text called Parquet": Case("not Parquet", damaged(lambda _: SECRET.encode() * 100)),
     "a cut Parquet file": Case("source", damaged(lambda content: content[: len(content) // 2])),
     "a Parquet file damaged inside": Case(
-        "damaged", damaged(lambda content: content[:4] + b"\xff" * 3000 + content[3004:])
+        "damaged", damaged(lambda content: content[:4] + b"\xff" * 8000 + content[8004:])
     ),
     "a CSV with a quoted line end": Case("multiLine", csv(HEADER + LINES + f'9,"{SECRET}\nb",3\n' + LINES)),
     "a CSV with a torn line": Case(
@@ -124,7 +124,6 @@ CASES = {
     "a CSV with a field too many": Case(
         "does not fit its header", csv(HEADER + LINES + f"9,{SECRET},3,4\n" + LINES)
     ),
-    "a CSV that repeats a column": Case("repeats column names", csv("a,A\n1,2\n")),
     "a nested column": Case("flatten it first", parquet(nested())),
     "every column made up": Case(
         "every column would be made up",
@@ -172,7 +171,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, tuple[
 def test_a_mistake_is_one_readable_line(
     outcomes: tuple[dict[str, tuple[Project, Run]], str], name: str
 ) -> None:
-    project, run = outcomes[0][name]
+    _, run = outcomes[0][name]
     assert run.code == 2, run.stderr
     assert len(run.stderr.splitlines()) == 1, run.stderr
     assert CASES[name].says in run.error
@@ -183,7 +182,7 @@ def test_a_mistake_is_one_readable_line(
 def test_a_mistake_spends_and_leaves_nothing(
     outcomes: tuple[dict[str, tuple[Project, Run]], str], name: str
 ) -> None:
-    project, run = outcomes[0][name]
+    project, _ = outcomes[0][name]
     assert [entry["stage"] for entry in project.entries()] == []
     left = [path for path in project.folder.rglob("*") if "staging" in path.name or ".old-" in path.name]
     assert left == []
