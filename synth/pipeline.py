@@ -25,6 +25,10 @@ _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 def run_stages(run: Run, stages: tuple[str, ...]) -> None:
     """Run stages in order; the first that fails ends the run, and what came before is kept."""
     with run.workspace.locked():
+        if "generate" in stages:
+            from synth.lake.tables import check_target
+
+            check_target(run.spark, run.target())
         for stage in stages:
             _FUNCTIONS[stage](run)
         if stages[-1] == STAGES[-1]:
@@ -33,6 +37,7 @@ def run_stages(run: Run, stages: tuple[str, ...]) -> None:
 
 def scan(run: Run) -> None:
     """Find personal data and kinds of values; charges one noisy histogram per column."""
+    from synth.lake.tables import readable_errors
     from synth.scan.findings import release_findings
     from synth.scan.spark import collect_class_counts
 
@@ -45,7 +50,8 @@ def scan(run: Run) -> None:
         mu = spending.stage_mu(config.privacy, config.privacy.split.scan)
         events = spending.scan_events(len(frame.columns), config.privacy.privacy_unit, mu)
         run.ledger.check(run.spend("scan", events), config.privacy.budget)
-        counts = collect_class_counts(frame)
+        with readable_errors(config.source):
+            counts = collect_class_counts(frame)
         receipt = run.charge("scan", events)
         findings = release_findings(
             counts,
@@ -79,7 +85,7 @@ def mask(run: Run) -> None:
         assert stage is not None
         with readable_errors(config.source):
             frame = run.source
-            target = Target(path=config.mask.path or run.workspace.masked.as_uri())
+            target = Target(path=config.mask.path or f"file://{run.workspace.masked}")
             rows = frame.count()
             write_table(masked(frame, operators, _mask_key(run)), target, expected_rows=rows)
         stage.parameters({f"mask.{name}": operator.value for name, operator in operators.items()})
@@ -201,7 +207,7 @@ def train(run: Run) -> None:
 def generate(run: Run) -> None:
     """Write the synthetic table; costs nothing, for the model was paid for."""
     from synth.generate.spark import generated
-    from synth.lake.tables import check_target, partition_columns, read_table, write_table
+    from synth.lake.tables import partition_columns, read_table, write_table
     from synth.models.sampler import load_sampler
 
     config = run.config
@@ -213,7 +219,6 @@ def generate(run: Run) -> None:
         source = read_table(run.spark, config.source)
         partitions = tuple(n for n in partition_columns(source, config.source) if n in columns)
         target = target.model_copy(update={"partition_by": partitions})
-    check_target(run.spark, target)
     with run.stage("generate", None, None) as stage:
         assert stage is not None
         rows = config.generate.rows or manifest.n_rows

@@ -13,7 +13,7 @@ from synth.config.load import config_hash
 from synth.config.sections import Config, Source, Target
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
-from synth.errors import ArtifactError
+from synth.errors import ArtifactError, ConfigError
 from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, read_json
 from synth.lake.workspace import Workspace
 from synth.privacy.budget import Event, Spend
@@ -146,10 +146,12 @@ class Run:
             named["privacy.unit.entity"] = config.privacy.privacy_unit.entity
         if config.evaluate.target is not None:
             named["evaluate.target"] = config.evaluate.target
-        for name in config.target.partition_by or ():
-            named["target.partition_by"] = name
+        for index, name in enumerate(config.target.partition_by or ()):
+            named[f"target.partition_by[{index}]"] = name
         check_columns(frame, config.columns, named)
         check_not_empty(frame, config.source)
+        if all(name in config.columns and config.columns[name].is_not_learned for name in frame.columns):
+            raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
         check_lines(self.spark, config.source)
         return frame.drop(*(name for name, column in config.columns.items() if column.drop))
 
@@ -224,7 +226,7 @@ class Run:
         target = self.config.target
         if target.path or target.table:
             return target
-        return target.model_copy(update={"path": self.workspace.synthetic.as_uri()})
+        return target.model_copy(update={"path": f"file://{self.workspace.synthetic}"})
 
     def read_target(self) -> "DataFrame":
         """The synthetic table as it was written."""

@@ -29,7 +29,7 @@ class ServedModel(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         text = Path(context.artifacts["prepared"]).read_text(encoding="utf-8")
         self._manifest = PreparedManifest.from_dict(json.loads(text))
         self._types = {
-            column.name: to_arrow_type(_parse_datatype_string(column.spark_type))
+            column.name: to_arrow_type(_parse_datatype_string(column.spark_type), timezone="UTC")
             for column in self._manifest.schema.columns
         }
 

@@ -140,6 +140,11 @@ class ColumnSettings(_Section):
     drop: bool = False
     mask: MaskOperator | None = None
 
+    @property
+    def is_not_learned(self) -> bool:
+        """Whether the declaration alone keeps the column out of the model."""
+        return self.drop or (self.kind is not None and self.kind.is_made_up)
+
     @field_validator("categories", mode="before")
     @classmethod
     def _as_strings(cls, categories: Any) -> Any:

@@ -1,7 +1,7 @@
 """Values made up without looking at any data: identifiers in the shape of their kind, never real ones.
 
 Numbers are taken from ranges that are reserved or never issued, so that a made-up value cannot be
-somebody's: SSNs from area 999, phones from 555-0100 to 555-0199, cards from issuer 9, IP addresses from
+somebody's: SSNs from area 666, phones from 555-0100 to 555-0199, cards from issuer 9, IP addresses from
 10.0.0.0/8, e-mail and web addresses below example.com.
 """
 
@@ -79,7 +79,7 @@ def _uuid(bits: _Bits) -> pa.Array:
 def _ssn(bits: _Bits) -> pa.Array:
     serial = pa.array(1 + _below(bits[:, 1], 9999)).cast(pa.string())
     group = pa.array(1 + _below(bits[:, 0], 99)).cast(pa.string())
-    return _joined("999", pc.utf8_lpad(group, 2, "0"), pc.utf8_lpad(serial, 4, "0"), separator="-")
+    return _joined("666", pc.utf8_lpad(group, 2, "0"), pc.utf8_lpad(serial, 4, "0"), separator="-")
 
 
 def _credit_card(bits: _Bits) -> pa.Array:

@@ -45,7 +45,7 @@ def generated(
             for column in manifest.schema.columns
         ]
     )
-    arrow_schema = to_arrow_schema(schema)
+    arrow_schema = to_arrow_schema(schema, timezone="UTC")
     types = {field.name: field.type for field in arrow_schema}
     name = bundle.name
 

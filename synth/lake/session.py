@@ -38,14 +38,26 @@ def open_session(app_name: str, settings: SparkSettings) -> SparkSession:
     builder = SparkSession.builder.appName(app_name)
     if settings.master:
         builder = builder.master(settings.master)
-    elif not _submitted():
-        builder = builder.master("local[*]")
+    if not _submitted():
+        if not settings.master:
+            builder = builder.master("local[*]")
         for key, value in _DEFAULTS.items():
             builder = builder.config(key, value)
     for key, value in {**settings.conf, **_REQUIRED}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    _silence_tasks(session)
     return session
+
+
+def _silence_tasks(session: SparkSession) -> None:
+    """A failed task's log quotes the record that it failed on; the driver tells the reason without it."""
+    jvm = session.sparkContext._jvm
+    assert jvm is not None
+    log4j = jvm.org.apache.logging.log4j
+    for name in ("executor.Executor", "scheduler.TaskSetManager"):
+        log4j.core.config.Configurator.setLevel(f"org.apache.spark.{name}", log4j.Level.OFF)
 
 
 def _submitted() -> bool:

@@ -99,7 +99,7 @@ def write_codes(
         .repartitionById(files, F.pmod(F.col(UNIT_COLUMN), F.lit(files)).cast("int"))
         .write.option("maxRecordsPerFile", 0)  # a unit split over files would be split over ranks
         .mode("errorifexists")
-        .parquet(folder.absolute().as_uri())
+        .parquet(f"file://{folder.absolute()}")
     )
 
 

@@ -1,5 +1,6 @@
 """Starts the training ranks: horovodrun, Spark tasks, or one process; all run the same `run_rank`."""
 
+import ctypes
 import importlib.util
 import os
 import re
@@ -32,6 +33,7 @@ _GRACE_SECONDS = 15.0
 _START_SECONDS = 120
 _EPSILON_POINTS = 8
 _LOOPBACK = "lo"
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +254,12 @@ class _Reader:
         return next(iter([*own, *self._causes]), otherwise)
 
 
+def _die_with_parent() -> None:
+    """In the child: killed when its parent is, so that no rank goes on drawing unseen (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 @contextmanager
 def _process(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a group of its own, which is gone when the block ends."""
@@ -263,6 +271,7 @@ def _process(command: list[str], environment: dict[str, str], log: Path) -> Iter
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
     try:
         yield process
