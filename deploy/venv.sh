@@ -8,8 +8,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 if ! command -v "$python" >/dev/null; then
   python=python3
 fi
-if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null; then
-  echo "setup: Python 3.11 or 3.12 is needed; install it, or run make PYTHON=/path/to/python3.11" >&2
+if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+  echo "setup: Python 3.11 is needed; install it, or run make PYTHON=/path/to/python3.11" >&2
   exit 2
 fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then

@@ -26,7 +26,7 @@ def run_stages(run: Run, stages: tuple[str, ...]) -> None:
     """Run stages in order; the first that fails ends the run, and what came before is kept."""
     with run.workspace.locked():
         if "generate" in stages:
-            from synth.lake.tables import check_target
+            from synth.lake.targets import check_target
 
             check_target(run.spark, run.target())
         for stage in stages:
@@ -74,7 +74,8 @@ def scan(run: Run) -> None:
 
 def mask(run: Run) -> None:
     """Write a masked copy of the source; it is pseudonymous, not differentially private."""
-    from synth.lake.tables import readable_errors, write_table
+    from synth.lake.tables import readable_errors
+    from synth.lake.targets import write_table
     from synth.mask.operators import plan_masks
     from synth.mask.spark import masked
 
@@ -207,7 +208,8 @@ def train(run: Run) -> None:
 def generate(run: Run) -> None:
     """Write the synthetic table; costs nothing, for the model was paid for."""
     from synth.generate.spark import generated
-    from synth.lake.tables import partition_columns, read_table, write_table
+    from synth.lake.tables import partition_columns, read_table
+    from synth.lake.targets import write_table
     from synth.models.sampler import load_sampler
 
     config = run.config

@@ -131,7 +131,8 @@ class Run:
     @cached_property
     def source(self) -> "DataFrame":
         """The source without dropped columns, checked against the configuration."""
-        from synth.lake.tables import check_apart, check_columns, check_lines, check_not_empty, read_table
+        from synth.lake.tables import check_columns, check_lines, check_not_empty, read_table
+        from synth.lake.targets import check_apart
 
         config = self.config
         frame = read_table(self.spark, config.source)

@@ -11,7 +11,7 @@ from synth.config.sections import SparkSettings, Target
 from synth.core import check
 from synth.demo.patients import COLUMNS, patients
 from synth.lake.session import open_session
-from synth.lake.tables import write_table
+from synth.lake.targets import write_table
 
 _ARROW_TYPES = {"string": pa.string(), "date": pa.date32(), "double": pa.float64()}
 ARROW_SCHEMA = pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in COLUMNS.items()])

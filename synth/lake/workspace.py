@@ -1,15 +1,14 @@
 """The run's folder: the only place that spells where artifacts lie."""
 
-import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from synth.errors import ConfigError
+from synth.lake.lock import sole_holder
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,15 @@ class Workspace:
             raise ConfigError(f"workdir {path} cannot be written: {error.strerror}") from error
         return Workspace(path)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the workspace for this process.
 
         Raises: ConfigError if another run works in it.
         """
-        with (self.root / "private" / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise ConfigError(
-                    f"another run works in {self.root}; wait until it ends, or use another --workdir"
-                ) from error
-            yield
+        refusal = ConfigError(
+            f"another run works in {self.root}; wait until it ends, or use another --workdir"
+        )
+        return sole_holder(self.root / "private" / "lock", refusal)
 
     @property
     def findings(self) -> Path:

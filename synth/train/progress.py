@@ -4,14 +4,13 @@ The driver opens the note when it has charged; rank 0 moves it on. A note that i
 nobody knows what was drawn, so nothing more is.
 """
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from synth.errors import TrainingError
 from synth.lake.artifacts import read_json, write_json
+from synth.lake.lock import sole_holder
 
 _PROGRESS = "progress.json"
 _LOCK = "lock"
@@ -42,20 +41,13 @@ def may_have_drawn(folder: Path, *, entry: int) -> int:
     return int(progress["may_have_drawn"])
 
 
-@contextmanager
-def sole_trainer(folder: Path) -> Iterator[None]:
+def sole_trainer(folder: Path) -> AbstractContextManager[None]:
     """Hold the run folder for this process: two trainings under one ledger entry would draw twice.
 
     Raises: TrainingError if another process trains there, such as one whose driver was killed.
     """
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise TrainingError(
-                f"another process still trains in {folder}; wait until it ends, or end it"
-            ) from error
-        yield
+    refusal = TrainingError(f"another process still trains in {folder}; wait until it ends, or end it")
+    return sole_holder(folder / _LOCK, refusal)
 
 
 def sync(path: Path) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from synth.config.sections import ColumnSettings, Source, Target
 from synth.core.schema import PrivacyUnit
 from synth.errors import ConfigError, SourceError
-from synth.lake import tables
+from synth.lake import tables, targets
 
 pytestmark = pytest.mark.spark
 
@@ -93,12 +93,12 @@ def test_an_empty_table_and_unknown_columns_are_readable(spark: Any, tmp_path: P
 
 def test_a_failing_write_leaves_the_old_table_whole(spark: Any, tmp_path: Path) -> None:
     target = Target(path=str(tmp_path / "out"), partition_by=("kind",))
-    tables.write_table(rows(spark, 30), target, expected_rows=30, properties={"lakesynth.privacy": "words"})
+    targets.write_table(rows(spark, 30), target, expected_rows=30, properties={"lakesynth.privacy": "words"})
     failing = rows(spark, 30).withColumn("x", F.raise_error(F.lit("planted")).cast("double"))
     with pytest.raises(Exception, match="planted"):
-        tables.write_table(failing, target, expected_rows=30)
+        targets.write_table(failing, target, expected_rows=30)
     with pytest.raises(SourceError, match="did not get all rows"):
-        tables.write_table(rows(spark, 20), target, expected_rows=21)
+        targets.write_table(rows(spark, 20), target, expected_rows=21)
     assert spark.read.parquet(target.path).count() == 30
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "no staging folder may stay behind"
     assert (tmp_path / "out" / "kind=0").is_dir()
@@ -107,27 +107,27 @@ def test_a_failing_write_leaves_the_old_table_whole(spark: Any, tmp_path: Path) 
 
 def test_the_three_modes_of_a_path(spark: Any, tmp_path: Path) -> None:
     target = Target(path=str(tmp_path / "out"))
-    tables.write_table(rows(spark, 5), target, expected_rows=5)
-    tables.write_table(rows(spark, 7), target, expected_rows=7)
+    targets.write_table(rows(spark, 5), target, expected_rows=5)
+    targets.write_table(rows(spark, 7), target, expected_rows=7)
     assert spark.read.parquet(target.path).count() == 7
-    tables.write_table(rows(spark, 3), target.model_copy(update={"mode": "append"}), expected_rows=3)
+    targets.write_table(rows(spark, 3), target.model_copy(update={"mode": "append"}), expected_rows=3)
     assert spark.read.parquet(target.path).count() == 10
     with pytest.raises(ConfigError, match=r"target\.mode is error"):
-        tables.check_target(spark, target.model_copy(update={"mode": "error"}))
+        targets.check_target(spark, target.model_copy(update={"mode": "error"}))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
 def test_a_catalog_table_is_replaced_by_name_not_by_position(spark: Any) -> None:
     spark.sql("DROP TABLE IF EXISTS swapped")
     target = Target(table="swapped")
-    tables.write_table(rows(spark, 5), target, expected_rows=5, properties={"lakesynth.privacy": "it's"})
+    targets.write_table(rows(spark, 5), target, expected_rows=5, properties={"lakesynth.privacy": "it's"})
     turned = rows(spark, 6).select("x", "kind", "id")
-    tables.write_table(turned, target, expected_rows=6)
+    targets.write_table(turned, target, expected_rows=6)
     assert sorted(row.id for row in spark.table("swapped").collect()) == [0, 1, 2, 3, 4, 5]
-    tables.write_table(turned, target.model_copy(update={"mode": "append"}), expected_rows=6)
+    targets.write_table(turned, target.model_copy(update={"mode": "append"}), expected_rows=6)
     assert spark.table("swapped").count() == 12
     with pytest.raises(ConfigError, match="other columns"):
-        tables.write_table(rows(spark, 2).drop("x"), target, expected_rows=2)
+        targets.write_table(rows(spark, 2).drop("x"), target, expected_rows=2)
     assert spark.table("swapped").count() == 12
     assert not [t.name for t in spark.catalog.listTables() if "staging" in t.name]
     spark.sql("DROP TABLE swapped")

@@ -11,7 +11,7 @@ import synth
 
 HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow")
 LIGHT = ("core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
-NEEDS_SPARK = ("synth.lake.session", "synth.lake.tables")
+NEEDS_SPARK = ("synth.lake.session", "synth.lake.tables", "synth.lake.targets")
 
 
 def light_modules() -> list[str]:

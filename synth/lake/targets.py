@@ -1,0 +1,167 @@
+"""Where tables are written: whole or not at all, on any file system or in the catalog."""
+
+import json
+import secrets
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from synth.config.sections import Target
+from synth.errors import ConfigError, SourceError
+
+
+def check_apart(spark: SparkSession, sources: dict[str, str | None], targets: dict[str, str | None]) -> None:
+    """Raise ConfigError if a path to be written is, holds, or lies in one that is read.
+
+    Args:
+      sources, targets: setting -> path; None is skipped.
+    """
+    read = {setting: _qualified(spark, path) for setting, path in sources.items() if path}
+    for setting, path in targets.items():
+        written = _qualified(spark, path) if path else None
+        for other, place in read.items():
+            if written and (f"{written}/".startswith(f"{place}/") or f"{place}/".startswith(f"{written}/")):
+                raise ConfigError(f"{setting} {path} overlaps {other} {place}; write somewhere else")
+
+
+def check_target(spark: SparkSession, target: Target) -> None:
+    """Raise ConfigError if the target's mode is `error` and it exists: before anything is spent."""
+    if target.mode != "error":
+        return
+    if target.table:
+        exists = spark.catalog.tableExists(target.table)
+    else:
+        exists = bool(target.path) and _file_system(spark, target.path or "")[0].exists(
+            _file_system(spark, target.path or "")[1]
+        )
+    if exists:
+        raise ConfigError(
+            f"target {target.place} exists and target.mode is error; choose overwrite or append"
+        )
+
+
+def write_table(
+    frame: DataFrame, target: Target, *, expected_rows: int, properties: dict[str, str] | None = None
+) -> None:
+    """Write the frame to the target, replacing or extending it only after it was written elsewhere whole.
+
+    Args:
+      expected_rows: rows that must have been written before the swap.
+      properties: facts about the table, kept as table properties or in `_lakesynth.json` beside the data.
+    Raises: ConfigError if the target exists and its mode is `error`, or its columns do not fit.
+    """
+    unknown = [name for name in target.partition_by or () if name not in frame.columns]
+    if unknown:
+        raise ConfigError(f"target.partition_by names no column of the table: {', '.join(unknown)}")
+    if target.table:
+        _write_catalog_table(frame, target, expected_rows)
+        for key, value in (properties or {}).items():
+            text = value.replace("\\", "").replace("'", "")
+            frame.sparkSession.sql(f"ALTER TABLE {target.table} SET TBLPROPERTIES ('{key}' = '{text}')")
+    elif target.path:
+        _write_path(frame, target, target.path, expected_rows, properties or {})
+    else:
+        raise ValueError("the target names neither a path nor a table")
+
+
+def _write_path(
+    frame: DataFrame, target: Target, path: str, expected_rows: int, properties: dict[str, str]
+) -> None:
+    spark = frame.sparkSession
+    files, place = _file_system(spark, path)
+    staging_path = f"{path.rstrip('/')}.staging-{secrets.token_hex(4)}"
+    _, staging = _file_system(spark, staging_path)
+    try:
+        _writer(frame, target).mode("errorifexists").save(staging_path)
+        _check_rows(spark, target, staging_path, expected_rows)
+        if target.mode == "append" and files.exists(place):
+            staged = _read_back(spark, target, staging_path, frame)
+            _writer(staged, target).mode("append").save(path)
+            _write_properties(spark, path, properties)
+            return
+        _write_properties(spark, staging_path, properties)
+        old = None
+        if files.exists(place):
+            _, old = _file_system(spark, f"{path.rstrip('/')}.old-{secrets.token_hex(4)}")
+            files.rename(place, old)
+        if not files.rename(staging, place):
+            if old is not None:
+                files.rename(old, place)
+            raise SourceError(f"target {path} could not be swapped in; nothing was changed")
+        if old is not None:
+            files.delete(old, True)
+    finally:
+        if files.exists(staging):
+            files.delete(staging, True)
+
+
+def _write_properties(spark: SparkSession, folder: str, properties: dict[str, str]) -> None:
+    # Spark and Hive skip files whose names begin with an underscore.
+    files, place = _file_system(spark, f"{folder.rstrip('/')}/_lakesynth.json")
+    stream = files.create(place, True)
+    try:
+        stream.write(bytearray(json.dumps(properties, indent=2).encode()))
+    finally:
+        stream.close()
+
+
+def _read_back(spark: SparkSession, target: Target, path: str, frame: DataFrame) -> DataFrame:
+    options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
+    return spark.read.format(target.format).options(**options).schema(frame.schema).load(path)
+
+
+def _check_rows(spark: SparkSession, target: Target, path: str, expected_rows: int) -> None:
+    options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
+    written = spark.read.format(target.format).options(**options).load(path).count()
+    _check_count(written, target, expected_rows)
+
+
+def _check_count(written: int, target: Target, expected_rows: int) -> None:
+    if written != expected_rows:  # the numbers stay out of the message: a masked table's is exact
+        raise SourceError(f"target {target.place} did not get all rows; nothing was changed, run it again")
+
+
+def _write_catalog_table(frame: DataFrame, target: Target, expected_rows: int) -> None:
+    spark = frame.sparkSession
+    assert target.table is not None
+    staging = f"{target.table}__staging_{secrets.token_hex(4)}"
+    if not spark.catalog.tableExists(target.table):
+        try:
+            _writer(frame, target).saveAsTable(staging)
+            _check_count(spark.table(staging).count(), target, expected_rows)
+            spark.sql(f"ALTER TABLE {staging} RENAME TO {target.table}")
+        finally:
+            spark.sql(f"DROP TABLE IF EXISTS {staging}")
+        return
+    if set(spark.table(target.table).columns) != set(frame.columns):
+        # BY NAME fills a missing column with nulls; a table of other columns is another table.
+        raise ConfigError(
+            f"target {target.place} has other columns than the synthetic table "
+            f"({', '.join(frame.columns)}); choose another target"
+        )
+    try:
+        frame.write.format("parquet").saveAsTable(staging)
+        _check_count(spark.table(staging).count(), target, expected_rows)
+        verb = "INSERT INTO" if target.mode == "append" else "INSERT OVERWRITE"
+        spark.sql(f"{verb} {target.table} BY NAME SELECT * FROM {staging}")
+    finally:
+        spark.sql(f"DROP TABLE IF EXISTS {staging}")
+
+
+def _writer(frame: DataFrame, target: Target) -> Any:
+    options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
+    writer = frame.write.format(target.format).options(**options)
+    return writer.partitionBy(*target.partition_by) if target.partition_by else writer
+
+
+def _qualified(spark: SparkSession, path: str) -> str:
+    files, place = _file_system(spark, path)
+    return str(files.makeQualified(place).toString()).replace("file:///", "file:/").rstrip("/")
+
+
+def _file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:
+    """Hadoop's file system of a path and the path itself, so that any file system can be swapped on."""
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    place = jvm.org.apache.hadoop.fs.Path(path)
+    return place.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), place
