@@ -62,8 +62,8 @@ $(LIGHT_STAMP): requirements/lock.txt pyproject.toml
 	@touch $@
 
 .PHONY: unit
-unit: setup ## unit, contract and statistical tests
-	python -m pytest tests/unit tests/contract tests/statistical
+unit: setup ## unit and statistical tests
+	python -m pytest tests/unit tests/statistical
 
 .PHONY: spark
 spark: setup ## tests on a real Spark
