@@ -170,6 +170,12 @@ class Run:
         config = self.config
         return config_hash(stage, self._fingerprint, config.name, config.privacy, *parts)
 
+    @cached_property
+    def declared_columns(self) -> str:
+        """Hash of the declared columns as they bear on scan and prepare."""
+        columns = self.config.columns
+        return config_hash(*(f"{name}={columns[name].model_dump_json()}" for name in sorted(columns)))
+
     def findings(self) -> Findings:
         """The scan's findings; ArtifactError unless they are whole, for this table and unit, and paid for."""
         check_artifact(self.workspace.findings)

@@ -180,13 +180,23 @@ class Prepare(_Section):
     max_distinct: Annotated[int, Field(ge=1)] = 1_000_000
 
 
-class VaeModel(_Section):
-    kind: Literal["vae"] = "vae"
+class ModelKind(StrEnum):
+    """What learns the coded table."""
+
+    VAE = "vae"
+
+
+class VaeSettings(_Section):
     latent: Annotated[int, Field(ge=1, le=4096)] = 8
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (256, 256)
     beta: Annotated[float, Field(gt=0)] = 0.6
+
+
+class Model(_Section):
+    kind: ModelKind = ModelKind.VAE
     seed: Annotated[int, Field(ge=0)] = 0
     align_marginals: bool = True
+    vae: VaeSettings = VaeSettings()
 
 
 class Launcher(StrEnum):
@@ -257,7 +267,7 @@ class Config(_Section):
     scan: Scan = Scan()
     mask: Mask = Mask()
     prepare: Prepare = Prepare()
-    model: VaeModel = VaeModel()
+    model: Model = Model()
     train: Train = Train()
     generate: Generate = Generate()
     evaluate: Evaluate = Evaluate()

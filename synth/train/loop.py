@@ -81,7 +81,7 @@ def train(
         step = start.step + done
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(spec.train.learning_rate, step, plan.steps)
-        model.beta = kl_weight(spec.model.beta, step, plan)
+        model.beta = kl_weight(spec.model.vae.beta, step, plan)
         gradient = noisy_gradient(
             model,
             batch,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synth.config.sections import Train, VaeModel
+from synth.config.sections import Model, Train
 from synth.privacy.budget import event_from_dict, event_to_dict
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.privacy.ledger import Receipt
@@ -32,7 +32,7 @@ class TrainSpec:
     plan: DpSgdPlan
     receipt: Receipt
     delta: float
-    model: VaeModel
+    model: Model
     train: Train
     epsilon_by_step: tuple[tuple[int, float], ...] = ()
 
@@ -68,7 +68,7 @@ class TrainSpec:
             plan=DpSgdPlan.for_charged(fields["plan"], events),
             receipt=Receipt(entry=fields["entry"], events=events),
             delta=fields["delta"],
-            model=VaeModel.model_validate(fields["model"]),
+            model=Model.model_validate(fields["model"]),
             train=Train.model_validate(fields["train"]),
             epsilon_by_step=tuple((int(step), float(epsilon)) for step, epsilon in fields["epsilon_by_step"]),
         )

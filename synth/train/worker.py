@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.utils import vector_to_parameters
 
-from synth.config.sections import VaeModel
+from synth.config.sections import Model
 from synth.core.prepared import PreparedManifest
 from synth.errors import SynthError
 from synth.lake.artifacts import artifact_digest, read_json, write_artifact, write_json
@@ -83,14 +83,14 @@ def _run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], N
     write_json(spec.run_folder / "outcome.json", {"steps": end.step, "seconds": seconds})
 
 
-def build_model(manifest: PreparedManifest, settings: VaeModel) -> Vae:
+def build_model(manifest: PreparedManifest, settings: Model) -> Vae:
     """The untrained network: it draws every column from its released marginal, independently."""
     shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
     return Vae(
         domain=manifest.domain,
-        latent=settings.latent,
-        hidden=settings.hidden,
-        beta=settings.beta,
+        latent=settings.vae.latent,
+        hidden=settings.vae.hidden,
+        beta=settings.vae.beta,
         log_shares=np.log(np.concatenate(shares)),
         seed=settings.seed,
     )

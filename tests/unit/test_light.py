@@ -8,7 +8,7 @@ import sys
 import synth
 
 HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow")
-LIGHT = ("core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
+LIGHT = ("stages", "core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
 NEEDS_SPARK = ("synth.lake.session", "synth.lake.tables", "synth.lake.targets")
 
 

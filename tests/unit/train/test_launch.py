@@ -62,7 +62,7 @@ def test_a_new_charge_starts_afresh_in_the_same_folder(make_spec: Callable[..., 
 def test_one_charge_never_pays_for_two_trainings(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=12)
     launch(spec, None, lambda _: None)
-    other = replace(spec, model=spec.model.model_copy(update={"latent": 3}))
+    other = replace(spec, model=spec.model.model_copy(update={"seed": 3}))
     with pytest.raises(TrainingError, match="other settings"):
         launch(other, None, lambda _: None)
 

@@ -1,0 +1,46 @@
+"""The generate stage, wired."""
+
+from synth.lake.artifacts import artifact_digest, write_artifact, write_json
+from synth.run import Run
+
+
+def generate(run: Run) -> None:
+    """Write the synthetic table; costs nothing, for the model was paid for."""
+    from synth.generate.spark import generated
+    from synth.lake.tables import partition_columns, read_table
+    from synth.lake.targets import write_table
+    from synth.models.sampler import load_sampler
+
+    config = run.config
+    manifest = run.manifest()
+    run.check_model()
+    target = run.target()
+    if target.partition_by is None:
+        columns = {column.name for column in manifest.schema.columns}
+        source = read_table(run.spark, config.source)
+        partitions = tuple(n for n in partition_columns(source, config.source) if n in columns)
+        target = target.model_copy(update={"partition_by": partitions})
+    with run.stage("generate", None, None) as stage:
+        assert stage is not None
+        rows = config.generate.rows or manifest.n_rows
+        frame = generated(
+            run.spark,
+            manifest,
+            run.workspace.model,
+            load_sampler,
+            rows=rows,
+            seed=config.generate.seed,
+            partitions=config.generate.partitions,
+        )
+        run.say(f"generate: {rows} rows into {target.place}")
+        properties = {
+            "lakesynth.privacy": run.spent().in_words(str(config.privacy.privacy_unit)),
+            "lakesynth.source": config.name,
+            "lakesynth.model": artifact_digest(run.workspace.model),
+            "lakesynth.seed": str(config.generate.seed),
+        }
+        write_table(frame, target, expected_rows=rows, properties=properties)
+        with write_artifact(run.workspace.generated, None) as folder:
+            write_json(folder / "generated.json", {"target": target.model_dump(), "rows": rows, **properties})
+        stage.metrics({"rows": rows})
+        stage.artifact(run.workspace.generated / "generated.json")

@@ -1,0 +1,76 @@
+"""The prepare stage, wired."""
+
+from synth import spending
+from synth.errors import ConfigError
+from synth.lake.artifacts import artifact_digest, write_artifact, write_json
+from synth.run import Run
+
+
+def prepare(run: Run) -> None:
+    """Find categories and bins privately, and write the coded table."""
+    from synth.lake.tables import readable_errors
+    from synth.prepare.fit import PreparePlan, fit
+    from synth.prepare.schema import resolve_schema
+    from synth.prepare.spark import collect_summary, fields_of, write_codes
+
+    config = run.config
+    frame = run.bounded_source()
+    findings = run.findings()
+    untyped = config.source.table is None and config.source.format == "csv"
+    schema = resolve_schema(
+        config.name,
+        fields_of(frame),
+        findings,
+        config.columns,
+        config.privacy.privacy_unit,
+        untyped_source=untyped,
+    )
+    target = config.evaluate.target
+    if target is not None and schema.column(target).kind.is_made_up:
+        raise ConfigError(
+            f"evaluate.target {target!r} would be made up, not learned; set columns.{target}.kind, or "
+            "choose another target"
+        )
+    if not schema.modelled:
+        raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
+    upstream = artifact_digest(run.workspace.findings)
+    key = run.key("prepare", config.prepare, run.declared_columns, upstream)
+    with run.stage("prepare", run.workspace.prepared, key) as stage:
+        if stage is None:
+            return
+        plan = PreparePlan.of(schema)
+        mu = spending.stage_mu(config.privacy, config.privacy.split.prepare)
+        events = plan.events(mu, spending.selection_delta(config.privacy))
+        run.ledger.check(run.spend("prepare", events), config.privacy.budget)
+        with readable_errors(config.source):
+            run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
+            summary = collect_summary(frame, schema, max_distinct=config.prepare.max_distinct)
+            receipt = run.charge("prepare", events)
+            manifest = fit(summary, schema, receipt, config.prepare, findings)
+            if not manifest.codebooks:
+                raise ConfigError(
+                    "no value of any column could be named under the budget; raise privacy.epsilon, or "
+                    "declare columns.NAME.categories"
+                )
+            run.say(f"prepare: encoding into {manifest.domain.total} codes")
+            with write_artifact(run.workspace.prepared, key) as folder:
+                write_json(folder / "prepared.json", manifest.to_dict())
+                write_codes(
+                    frame,
+                    manifest,
+                    folder / "codes",
+                    files=config.prepare.files,
+                    salt=run.workspace.secret("unit"),
+                )
+        stage.metrics(
+            {
+                "released_rows": manifest.n_rows,
+                "modelled_columns": len(manifest.codebooks),
+                "codes": manifest.domain.total,
+            }
+        )
+        stage.artifact(run.workspace.prepared / "prepared.json")
+        made_up = [c.name for c in manifest.schema.columns if c.name not in manifest.domain.names]
+        run.say(
+            f"prepare: about {manifest.n_rows} rows; made up, not learned: {', '.join(made_up) or 'none'}"
+        )

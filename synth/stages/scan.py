@@ -1,0 +1,42 @@
+"""The scan stage, wired."""
+
+from synth import spending
+from synth.lake.artifacts import write_artifact, write_json
+from synth.run import Run
+
+
+def scan(run: Run) -> None:
+    """Find personal data and kinds of values; charges one noisy histogram per column."""
+    from synth.lake.tables import readable_errors
+    from synth.scan.findings import release_findings
+    from synth.scan.spark import collect_class_counts
+
+    config = run.config
+    frame = run.bounded_source()
+    key = run.key("scan", config.scan, run.declared_columns)
+    with run.stage("scan", run.workspace.findings, key) as stage:
+        if stage is None:
+            return
+        mu = spending.stage_mu(config.privacy, config.privacy.split.scan)
+        events = spending.scan_events(len(frame.columns), config.privacy.privacy_unit, mu)
+        run.ledger.check(run.spend("scan", events), config.privacy.budget)
+        with readable_errors(config.source):
+            counts = collect_class_counts(frame)
+        receipt = run.charge("scan", events)
+        findings = release_findings(
+            counts,
+            receipt,
+            table=config.name,
+            spark_types=dict(frame.dtypes),
+            columns=config.columns,
+            settings=config.scan,
+            unit=str(config.privacy.privacy_unit),
+        ).value
+        with write_artifact(run.workspace.findings, key) as folder:
+            write_json(folder / "findings.json", findings.to_dict())
+        found = [finding for finding in findings.columns if finding.entity]
+        stage.metrics({"columns": len(findings.columns), "columns_with_personal_data": len(found)})
+        stage.artifact(run.workspace.findings / "findings.json")
+        for finding in found:
+            share = "" if finding.share is None else f", {finding.share:.0%} of values"
+            run.say(f"scan: {finding.column} holds {finding.entity}{share}")
