@@ -142,7 +142,7 @@ class Run:
             {"source.path": config.source.path, "evaluate.holdout.path": holdout.path if holdout else None},
             {"target.path": config.target.path, "mask.path": config.mask.path},
         )
-        named = {}
+        named = config.relations.named
         if config.privacy.privacy_unit.entity is not None:
             named["privacy.unit.entity"] = config.privacy.privacy_unit.entity
         if config.evaluate.target is not None:

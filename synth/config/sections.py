@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from synth.core.entity import Entity
-from synth.core.schema import Kind, PrivacyUnit
+from synth.core.schema import Kind, Part, PrivacyUnit
 from synth.privacy.budget import Budget
 
 
@@ -99,7 +99,7 @@ class Privacy(_Section):
     epsilon: float | None = 1.0
     delta: float = 1e-5
     split: Split = Split()
-    selection_delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    selection_delta: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
     @field_validator("epsilon")
     @classmethod
@@ -137,6 +137,11 @@ class ColumnSettings(_Section):
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
     format: str | None = None
     entity: Entity | None = None
+    edges: tuple[float, ...] | None = None
+    parts: tuple[Part, ...] = ()
+    keep_length: bool = False
+    public: bool = False
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     drop: bool = False
     mask: MaskOperator | None = None
 
@@ -156,6 +161,14 @@ class ColumnSettings(_Section):
     def _bounds(self) -> Self:
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
             raise ValueError(f"lower {self.lower} must be below upper {self.upper}")
+        if self.kind is Kind.PLACE:
+            raise ValueError("place is no kind of one column; pair two with relations.places")
+        if self.edges is not None and (len(self.edges) < 2 or sorted(set(self.edges)) != list(self.edges)):
+            raise ValueError("edges must be at least two increasing numbers")
+        if self.edges is not None and (self.lower, self.upper) != (None, None):
+            raise ValueError("edges are bounds already; drop lower and upper")
+        if len(set(self.parts)) != len(self.parts):
+            raise ValueError("parts must differ")
         if self.categories is not None and len(set(self.categories)) != len(self.categories):
             raise ValueError("categories must differ")
         if self.categories is not None and len(self.categories) > 10_000:
@@ -174,10 +187,54 @@ class Mask(_Section):
     templates: dict[Entity, MaskOperator] = {}
 
 
+class Binning(StrEnum):
+    """Where numbers are cut."""
+
+    QUANTILE = "quantile"
+    WIDTH = "width"
+    POWER = "power"
+
+
+class PrepareWeights(_Section):
+    """Relative weight of one query of each purpose in preparation's share of the budget."""
+
+    counts: Annotated[float, Field(gt=0)] = 0.5
+    declared: Annotated[float, Field(gt=0)] = 2.0
+    found: Annotated[float, Field(gt=0)] = 16.0
+    bins: Annotated[float, Field(gt=0)] = 3.0
+
+
 class Prepare(_Section):
     bins: Annotated[int, Field(ge=2, le=1000)] = 20
+    binning: Binning = Binning.QUANTILE
+    weights: PrepareWeights = PrepareWeights()
     files: Annotated[int, Field(ge=1, le=10000)] = 8
     max_distinct: Annotated[int, Field(ge=1)] = 1_000_000
+
+
+class RelationSettings(_Section):
+    """Facts about columns together that generation keeps."""
+
+    places: tuple[tuple[str, str], ...] | None = None
+    together: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+    at_most: tuple[tuple[str, str], ...] = ()
+    non_negative: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+    derived: dict[str, str] = {}
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Every column that is named: setting -> column."""
+        groups = {"places": self.places or (), "together": self.together, "at_most": self.at_most}
+        named = {
+            f"relations.{key}[{i}][{j}]": name
+            for key, listed in groups.items()
+            for i, group in enumerate(listed)
+            for j, name in enumerate(group)
+        }
+        for key, names in (("non_negative", self.non_negative), ("unique", self.unique)):
+            named |= {f"relations.{key}[{i}]": name for i, name in enumerate(names)}
+        return named | {f"relations.derived.{name}": name for name in self.derived}
 
 
 class ModelKind(StrEnum):
@@ -264,6 +321,7 @@ class Config(_Section):
     target: Target = Target()
     privacy: Privacy = Privacy()
     columns: dict[str, ColumnSettings] = {}
+    relations: RelationSettings = RelationSettings()
     scan: Scan = Scan()
     mask: Mask = Mask()
     prepare: Prepare = Prepare()

@@ -1,11 +1,12 @@
 """How the values of a column become small integers and back; code 0 is always null or unknown."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
 NULL_CODE = 0
@@ -54,7 +55,10 @@ class CategoricalCodebook:
         )
 
     def resolve_other(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
-        """Replace the code for the rest by a category drawn by released count, or null if there is none.
+        """Replace the code for the rest by a named category, or by null if there is none.
+
+        Values in the rest are rare, so a category's weight is its released count, but at most that of the
+        whole rest: the most frequent category does not swallow it.
 
         Args:
           codes: [n]. uniforms: [n] in [0, 1).
@@ -62,6 +66,7 @@ class CategoricalCodebook:
         if self.closed:
             return codes
         weights = np.asarray(self.counts[1 : 1 + len(self.categories)])
+        weights = np.minimum(weights, self.counts[-1]) if self.counts[-1] > 0 else weights
         if not weights.sum() > 0:
             return np.where(codes == self.other_code, NULL_CODE, codes).astype(np.uint16)
         cumulative = np.cumsum(weights / weights.sum())
@@ -84,13 +89,15 @@ class BinnedCodebook:
 
     Attributes:
       column: the column's name.
-      kind: integer, real, date (in days since 1970-01-01) or timestamp (in seconds).
+      kind: integer, real, date (in days since 1970-01-01), timestamp (in seconds) or place (grid cells).
       lowers, uppers: edges, increasing, with uppers[k] <= lowers[k+1]; a value between two bins goes
         to the lower one, a value below the first bin to the first.
       counts: released counts per code, >= 0, length `n_codes`.
       cells: for each bin, where its mass lies within it: (lower, upper, released count > 0), in order;
         empty spreads every bin's mass evenly.
       decimals: digits that decoded reals keep; None keeps all.
+      power: the power transform that makes the released distribution most like a normal one; None for
+        kinds that are no quantities.
     """
 
     column: str
@@ -100,6 +107,7 @@ class BinnedCodebook:
     counts: tuple[float, ...]
     cells: tuple[tuple[Cell, ...], ...] = ()
     decimals: int | None = None
+    power: PowerTransform | None = None
 
     def __post_init__(self) -> None:
         if not self.kind.is_binned:
@@ -203,6 +211,7 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "counts": list(codebook.counts),
                 "cells": [[list(cell) for cell in part] for part in codebook.cells],
                 "decimals": codebook.decimals,
+                "power": None if codebook.power is None else asdict(codebook.power),
             }
 
 
@@ -223,4 +232,5 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
         counts=tuple(fields["counts"]),
         cells=tuple(tuple((a, b, n) for a, b, n in part) for part in fields["cells"]),
         decimals=fields["decimals"],
+        power=None if fields["power"] is None else PowerTransform(**fields["power"]),
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 from synth.core.codebook import Codebook, codebook_from_dict, codebook_to_dict
 from synth.core.domain import Domain
-from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
+from synth.core.feature import Feature, features_of
+from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableSchema
 
 UNIT_COLUMN = "__unit"
 """Column of the coded Parquet that holds a 64-bit hash of the row's privacy unit."""
@@ -18,7 +19,7 @@ class PreparedManifest:
 
     Attributes:
       schema: all columns that the synthetic table will have, modelled or made up, in source order.
-      codebooks: one for each modelled column, in the order of the coded Parquet's columns.
+      codebooks: one for each feature that is learned, in the order of the coded Parquet's columns.
       n_rows: released row count, >= 1, after the privacy unit's rows were capped.
       n_units: released number of privacy units; equals `n_rows` for a row unit.
       entries: ledger entries that paid for it.
@@ -40,12 +41,19 @@ class PreparedManifest:
             tuple(codebook.n_codes for codebook in self.codebooks),
         )
 
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What each codebook codes, in the same order."""
+        coded = set(self.domain.names)
+        return tuple(feature for feature in features_of(self.schema) if feature.name in coded)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` turns them back."""
         return {
             "table": self.schema.name,
             "unit": asdict(self.schema.unit),
             "columns": [asdict(column) for column in self.schema.columns],
+            "relations": asdict(self.schema.relations),
             "codebooks": [codebook_to_dict(codebook) for codebook in self.codebooks],
             "n_rows": self.n_rows,
             "n_units": self.n_units,
@@ -61,6 +69,7 @@ class PreparedManifest:
                 name=fields["table"],
                 unit=PrivacyUnit(**fields["unit"]),
                 columns=tuple(_column(column) for column in fields["columns"]),
+                relations=_relations(fields["relations"]),
             ),
             codebooks=tuple(codebook_from_dict(codebook) for codebook in fields["codebooks"]),
             n_rows=fields["n_rows"],
@@ -71,11 +80,14 @@ class PreparedManifest:
 
 
 def _column(fields: Mapping[str, Any]) -> Column:
-    categories = fields["categories"]
-    return Column(
-        **{
-            **fields,
-            "kind": Kind(fields["kind"]),
-            "categories": None if categories is None else tuple(categories),
-        }
-    )
+    listed = {name: _tuple_or_none(fields[name]) for name in ("categories", "edges")}
+    parts = tuple(Part(part) for part in fields["parts"])
+    return Column(**{**fields, **listed, "kind": Kind(fields["kind"]), "parts": parts})
+
+
+def _relations(fields: Mapping[str, Any]) -> Relations:
+    return Relations(**{name: tuple(tuple(group) for group in groups) for name, groups in fields.items()})
+
+
+def _tuple_or_none(values: Any) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)

@@ -7,9 +7,14 @@ from synth.core import check
 
 
 class Kind(StrEnum):
-    """How a column is modelled; `text` and `id` values are made up, never learned."""
+    """How a column is modelled; `text` and `id` values are made up, never learned.
+
+    `ordered` is categorical with codes in the order of the categories; `place` is what a pair of latitude
+    and longitude becomes, and is not a kind that a column can be declared as.
+    """
 
     CATEGORICAL = "categorical"
+    ORDERED = "ordered"
     BOOLEAN = "boolean"
     INTEGER = "integer"
     REAL = "real"
@@ -17,16 +22,26 @@ class Kind(StrEnum):
     TIMESTAMP = "timestamp"
     TEXT = "text"
     ID = "id"
+    PLACE = "place"
 
     @property
     def is_binned(self) -> bool:
         """Whether values are cut into bins on a public grid."""
-        return self in (Kind.INTEGER, Kind.REAL, Kind.DATE, Kind.TIMESTAMP)
+        return self in (Kind.INTEGER, Kind.REAL, Kind.DATE, Kind.TIMESTAMP, Kind.PLACE)
 
     @property
     def is_made_up(self) -> bool:
         """Whether values are made up without looking at the source."""
         return self in (Kind.TEXT, Kind.ID)
+
+
+class Part(StrEnum):
+    """A calendar part of a date or timestamp that is learned beside it."""
+
+    MONTH = "month"
+    DAY = "day"
+    WEEKDAY = "weekday"
+    HOUR = "hour"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +80,13 @@ class Column:
       format: strptime format of dates and timestamps held in string columns; `%-m` and `%-d` mean
         "written without leading zero".
       null_share: released share of nulls, for columns that are made up.
+      edges: declared public bin edges of a binned column, increasing; None where bins are found privately.
+      parts: calendar parts learned beside a date or timestamp.
+      keep_length: whether the length of a made-up text is learned.
+      public: whether the user declared the column's own values public: its codebook is then exact and free.
+      weight: share of preparation's budget relative to what its kind would get.
+      derived: Spark SQL expression over other columns that computes it after generation; None if learned.
+      unique: whether made-up values must never repeat.
     """
 
     name: str
@@ -78,6 +100,28 @@ class Column:
     decimals: int | None = None
     format: str | None = None
     null_share: float = 0.0
+    edges: tuple[float, ...] | None = None
+    parts: tuple[Part, ...] = ()
+    keep_length: bool = False
+    public: bool = False
+    weight: float = 1.0
+    derived: str | None = None
+    unique: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relations:
+    """Facts about columns together, declared by the user and kept through generation.
+
+    Attributes:
+      places: (latitude, longitude) pairs, learned as one place.
+      together: groups of columns of which only combinations that occur often enough come out.
+      at_most: (low, high) pairs: low <= high in every generated row.
+    """
+
+    places: tuple[tuple[str, str], ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    at_most: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +131,12 @@ class TableSchema:
     name: str
     columns: tuple[Column, ...]
     unit: PrivacyUnit
+    relations: Relations = Relations()
 
     @property
     def modelled(self) -> tuple[Column, ...]:
-        """Columns that are learned; the others are made up."""
-        return tuple(column for column in self.columns if not column.kind.is_made_up)
+        """Columns that are learned; the others are made up, or derived from these."""
+        return tuple(c for c in self.columns if not c.kind.is_made_up and c.derived is None)
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

@@ -6,6 +6,7 @@ somebody's: SSNs from area 666, phones from 555-0100 to 555-0199, cards from iss
 """
 
 import functools
+import math
 import zlib
 from collections.abc import Callable
 
@@ -16,23 +17,35 @@ from numpy.typing import NDArray
 
 from synth.core.schema import Column
 from synth.generate import draw
+from synth.generate.identifiers import IDENTIFIERS, digits, joined
 
 _DRAWS = 4
 _Bits = NDArray[np.uint64]
+_SURELY_UNIQUE = (None, "email", "url", "username", "uuid", "record_id")
+"""Strings without a kind, and kinds whose values have a part that no two rows share."""
 
 
-def made_up(column: Column, row_ids: NDArray[np.int64], seed: int, arrow_type: pa.DataType) -> pa.Array:
+def made_up(
+    column: Column,
+    row_ids: NDArray[np.int64],
+    seed: int,
+    arrow_type: pa.DataType,
+    lengths: NDArray[np.float64] | None = None,
+) -> pa.Array:
     """Values of a column that was not learned: [n], null with the column's released null share.
 
     Strings follow the column's entity; numbers are the row's own, so that they are unique; types that
     cannot hold either are null.
+    Args:
+      lengths: learned number of characters of each text, NaN for null; None if they were not learned.
     """
     stream = 1 + zlib.crc32(column.name.encode())
     bits = draw.bits(row_ids, seed, _DRAWS + 1, stream=stream)
+    if lengths is not None and pa.types.is_string(arrow_type):
+        return _text(bits[:, 0], lengths)
     null = (bits[:, _DRAWS] >> np.uint64(11)).astype(np.float64) * 2.0**-53 < column.null_share
     if pa.types.is_string(arrow_type):
-        make = _MAKERS.get(column.entity or "", _token)
-        values = make(bits)
+        values = _strings(column, row_ids, bits, draw.bits(np.zeros(1, np.int64), seed, 1, stream=stream))
     elif pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type):
         values = pa.array(row_ids + 1).cast(arrow_type, safe=False)
     else:
@@ -40,19 +53,50 @@ def made_up(column: Column, row_ids: NDArray[np.int64], seed: int, arrow_type: p
     return pc.if_else(pa.array(null), pa.scalar(None, arrow_type), values)
 
 
+def most_unique(column: Column) -> float:
+    """How many rows the made-up values of a column can be told apart in: 0 if they may repeat at once."""
+    if not column.spark_type.startswith(("string", "varchar", "char")):
+        return math.inf
+    if column.entity in IDENTIFIERS:
+        return IDENTIFIERS[column.entity][0]
+    return math.inf if column.entity in _SURELY_UNIQUE else 0
+
+
+def _strings(column: Column, row_ids: NDArray[np.int64], bits: _Bits, key: _Bits) -> pa.Array:
+    if column.entity in IDENTIFIERS:
+        size, make = IDENTIFIERS[column.entity]
+        if column.unique:
+            return make(_permuted(row_ids, size, int(key[0, 0])))
+        return make((bits[:, 0] % np.uint64(size)).astype(np.int64))
+    values = _MAKERS.get(column.entity or "", _token)(bits)
+    if column.unique and column.entity in ("email", "username"):
+        number = pa.array(row_ids).cast(pa.string())
+        return joined("u", number, ".", values) if column.entity == "email" else joined(values, ".", number)
+    return values
+
+
+def _permuted(row_ids: NDArray[np.int64], size: int, key: int) -> NDArray[np.int64]:
+    """A different number below `size` for each row id below `size`, by an affine map."""
+    step = key % size | 1
+    while math.gcd(step, size) != 1:
+        step += 2
+    start = (key >> 32) % size
+    return np.array([(step * row + start) % size for row in row_ids.tolist()], dtype=np.int64)
+
+
+def _text(bits: NDArray[np.uint64], lengths: NDArray[np.float64]) -> pa.Array:
+    """Words without meaning, cut to each length. [n], [n] -> [n]."""
+    words = _lorem()
+    starts = _below(bits, len(words))
+    known = np.where(np.isnan(lengths), 0, lengths).astype(np.int64)
+    text = words * (2 + int(known.max(initial=0)) // len(words))
+    cut = [text[a : a + n] for a, n in zip(starts.tolist(), known.tolist(), strict=True)]
+    return pa.array(cut, pa.string(), mask=np.isnan(lengths))
+
+
 def _below(bits: NDArray[np.uint64], limit: int) -> NDArray[np.int64]:
     """Integers in [0, limit) from the upper half of 64 random bits; limit < 2^31."""
     return ((bits >> np.uint64(32)) * np.uint64(limit) >> np.uint64(32)).astype(np.int64)
-
-
-def _digits(bits: NDArray[np.uint64], width: int) -> pa.Array:
-    """Decimal strings of `width` digits; width <= 18."""
-    numbers = (bits % np.uint64(10**width)).astype(np.int64)
-    return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
-
-
-def _joined(*parts: pa.Array | str, separator: str = "") -> pa.Array:
-    return pc.binary_join_element_wise(*parts, separator)
 
 
 def _pick(words: tuple[str, ...], bits: NDArray[np.uint64]) -> pa.Array:
@@ -76,30 +120,6 @@ def _uuid(bits: _Bits) -> pa.Array:
     )
 
 
-def _ssn(bits: _Bits) -> pa.Array:
-    serial = pa.array(1 + _below(bits[:, 1], 9999)).cast(pa.string())
-    group = pa.array(1 + _below(bits[:, 0], 99)).cast(pa.string())
-    return _joined("666", pc.utf8_lpad(group, 2, "0"), pc.utf8_lpad(serial, 4, "0"), separator="-")
-
-
-def _credit_card(bits: _Bits) -> pa.Array:
-    account = 9 * 10**14 + (bits[:, 0] % np.uint64(10**14)).astype(np.int64)
-    digits = account[:, None] // 10 ** np.arange(14, -1, -1, dtype=np.int64) % 10  # [n, 15]
-    doubled = digits[:, 0::2] * 2  # Luhn: with the check digit to come, these are the even places
-    total = (doubled - 9 * (doubled > 9)).sum(axis=1) + digits[:, 1::2].sum(axis=1)
-    return pa.array(account * 10 + -total % 10).cast(pa.string())
-
-
-def _phone(bits: _Bits) -> pa.Array:
-    area = pa.array(200 + _below(bits[:, 0], 700)).cast(pa.string())
-    return _joined(area, "555", _joined("01", _digits(bits[:, 1], 2)), separator="-")
-
-
-def _ip_address(bits: _Bits) -> pa.Array:
-    parts = [pa.array(_below(bits[:, i], 256)).cast(pa.string()) for i in range(3)]
-    return _joined("10", *parts, separator=".")
-
-
 def _first_name(bits: _Bits) -> pa.Array:
     return _pick(_names()[0], bits[:, 0])
 
@@ -109,42 +129,27 @@ def _last_name(bits: _Bits) -> pa.Array:
 
 
 def _person_name(bits: _Bits) -> pa.Array:
-    return _joined(_first_name(bits), _last_name(bits), separator=" ")
+    return joined(_first_name(bits), _last_name(bits), separator=" ")
 
 
 def _email(bits: _Bits) -> pa.Array:
-    local = pc.utf8_lower(_joined(_first_name(bits), _last_name(bits), separator="."))
-    return _joined(local, _digits(bits[:, 2], 4), pa.scalar("@example.com"))
+    local = pc.utf8_lower(joined(_first_name(bits), _last_name(bits), separator="."))
+    return joined(
+        local, digits((bits[:, 2] % np.uint64(10**4)).astype(np.int64), 4), pa.scalar("@example.com")
+    )
 
 
 def _street_address(bits: _Bits) -> pa.Array:
     number = pa.array(1 + _below(bits[:, 0], 1999)).cast(pa.string())
-    return _joined(number, _last_name(bits), _pick(_street_suffixes(), bits[:, 2]), separator=" ")
+    return joined(number, _last_name(bits), _pick(_street_suffixes(), bits[:, 2]), separator=" ")
 
 
 def _url(bits: _Bits) -> pa.Array:
-    return _joined("https://example.com/", _token(bits))
-
-
-def _iban(bits: _Bits) -> pa.Array:
-    """Country code XX is assigned to nobody; the check digits are those of ISO 13616."""
-    account = (bits[:, 0] % np.uint64(10**16)).astype(np.int64)
-    # mod 97 of account, then "XX00" with X = 33: both halves stay below 2^63.
-    remainder = (account % 97) * (10**6 % 97) % 97 + 333300 % 97
-    check = 98 - remainder % 97
-    return _joined("XX", pc.utf8_lpad(pa.array(check).cast(pa.string()), 2, "0"), _digits(bits[:, 0], 16))
-
-
-def _passport(bits: _Bits) -> pa.Array:
-    return _joined("X", _digits(bits[:, 0], 8), "X")
-
-
-def _driver_licence(bits: _Bits) -> pa.Array:
-    return _joined("S", _digits(bits[:, 0], 8))
+    return joined("https://example.com/", _token(bits))
 
 
 def _city(bits: _Bits) -> pa.Array:
-    return _joined(_last_name(bits), _pick(("town", "ton", "land", "ville", "burgh"), bits[:, 2]))
+    return joined(_last_name(bits), _pick(("town", "ton", "land", "ville", "burgh"), bits[:, 2]))
 
 
 def _birth_place(bits: _Bits) -> pa.Array:
@@ -152,19 +157,13 @@ def _birth_place(bits: _Bits) -> pa.Array:
 
 
 def _county(bits: _Bits) -> pa.Array:
-    return _joined(_last_name(bits), "County", separator=" ")
-
-
-def _account_number(bits: _Bits) -> pa.Array:
-    return _digits(bits[:, 0], 12)
+    return joined(_last_name(bits), "County", separator=" ")
 
 
 def _username(bits: _Bits) -> pa.Array:
-    return _joined(pc.utf8_lower(_first_name(bits)), _digits(bits[:, 2], 4))
-
-
-def _postcode(bits: _Bits) -> pa.Array:
-    return _digits(bits[:, 0], 5)
+    return joined(
+        pc.utf8_lower(_first_name(bits)), digits((bits[:, 2] % np.uint64(10**4)).astype(np.int64), 4)
+    )
 
 
 def _latitude(bits: _Bits) -> pa.Array:
@@ -182,24 +181,15 @@ def _degrees(bits: NDArray[np.uint64], limit: int) -> pa.Array:
 
 # Kinds of personal data without a maker (record ids, dates, states, countries) get a token.
 _MAKERS: dict[str, Callable[[_Bits], pa.Array]] = {
-    "account_number": _account_number,
     "birth_place": _birth_place,
     "city": _city,
     "county": _county,
-    "credit_card": _credit_card,
-    "driver_licence": _driver_licence,
     "email": _email,
     "first_name": _first_name,
-    "iban": _iban,
-    "ip_address": _ip_address,
     "last_name": _last_name,
     "latitude": _latitude,
     "longitude": _longitude,
-    "passport": _passport,
     "person_name": _person_name,
-    "phone": _phone,
-    "postcode": _postcode,
-    "ssn": _ssn,
     "street_address": _street_address,
     "url": _url,
     "username": _username,
@@ -220,3 +210,10 @@ def _street_suffixes() -> tuple[str, ...]:
     from faker.providers.address.en_US import Provider
 
     return tuple(Provider.street_suffixes)
+
+
+@functools.cache
+def _lorem() -> str:
+    from faker.providers.lorem.la import Provider
+
+    return " ".join(Provider.word_list) + " "

@@ -12,12 +12,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
 from synth.core.prepared import PreparedManifest
-from synth.core.schema import Column
 from synth.generate import draw
+from synth.generate.fields import columns_of, lengths_of
 from synth.generate.made_up import made_up
-from synth.lake.columns import from_numbers, from_strings
 
 BLOCK = 4096
 
@@ -38,40 +36,25 @@ class Sampler(Protocol):
 def block_of_rows(
     sampler: Sampler, manifest: PreparedManifest, block: int, seed: int, types: Mapping[str, pa.DataType]
 ) -> pa.RecordBatch:
-    """Rows block * BLOCK .. (block + 1) * BLOCK - 1 of the synthetic table.
+    """Rows block * BLOCK .. (block + 1) * BLOCK - 1 of the synthetic table, without its derived columns.
 
     Args:
       types: Arrow type of each column of the table, by name.
     """
     row_ids = np.arange(block * BLOCK, (block + 1) * BLOCK, dtype=np.int64)
-    n_columns = len(manifest.codebooks)
-    numbers = draw.uniforms(row_ids, seed, sampler.n_uniforms + n_columns)
-    codes = sampler.sample(numbers[:, : sampler.n_uniforms])
-    position = {codebook.column: index for index, codebook in enumerate(manifest.codebooks)}
-    arrays = []
-    for column in manifest.schema.columns:
-        index = position.get(column.name)
-        if index is None:
-            arrays.append(made_up(column, row_ids, seed, types[column.name]))
-        else:
-            within = numbers[:, sampler.n_uniforms + index]
-            codebook = manifest.codebooks[index]
-            arrays.append(decode(codes[:, index], within, codebook, column, types[column.name]))
-    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in manifest.schema.columns])
-
-
-def decode(
-    codes: NDArray[np.uint16],
-    uniforms: NDArray[np.float64],
-    codebook: Codebook,
-    column: Column,
-    arrow_type: pa.DataType,
-) -> pa.Array:
-    """Values of one column's codes as Arrow. codes, uniforms: [n]."""
-    match codebook:
-        case BinnedCodebook():
-            return from_numbers(codebook.decode(codes, uniforms), column, arrow_type)
-        case CategoricalCodebook():
-            resolved = codebook.resolve_other(codes, uniforms)
-            table = pa.array([None, *codebook.categories], pa.string())
-            return from_strings(table.take(pa.array(resolved)), arrow_type)
+    n_features = len(manifest.codebooks)
+    numbers = draw.uniforms(row_ids, seed, sampler.n_uniforms + n_features)
+    drawn = sampler.sample(numbers[:, : sampler.n_uniforms])
+    names = manifest.domain.names
+    codes = {name: drawn[:, index] for index, name in enumerate(names)}
+    within = {name: numbers[:, sampler.n_uniforms + index].copy() for index, name in enumerate(names)}
+    learned = columns_of(manifest, codes, within, types)
+    lengths = lengths_of(manifest, codes, within)
+    columns = [column for column in manifest.schema.columns if column.derived is None]
+    arrays = [
+        learned[column.name]
+        if column.name in learned
+        else made_up(column, row_ids, seed, types[column.name], lengths.get(column.name))
+        for column in columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])

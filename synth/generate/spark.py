@@ -2,21 +2,32 @@
 
 import functools
 import json
+import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from pyspark import SparkFiles
+from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructField, StructType, _parse_datatype_string
 
 from synth.core.prepared import PreparedManifest
+from synth.core.schema import Column
+from synth.errors import ConfigError
 from synth.generate.rows import BLOCK, Sampler, block_of_rows
+from synth.lake.tables import quoted
 
+_UNREPEATABLE = re.compile(
+    r"\b(rand|randn|random|uuid|shuffle|now|current_\w+|localtimestamp|input_file_\w+|spark_partition_id|"
+    r"monotonically_increasing_id|first|last|any_value)\s*\(|\bcurrent_(date|timestamp|user)\b",
+    re.IGNORECASE,
+)
 LoadSampler = Callable[[Path], Sampler]
 
 
@@ -39,10 +50,12 @@ def generated(
     """
     bundle = _bundle(manifest, model)
     spark.addArtifact(str(bundle), file=True)
+    columns = manifest.schema.columns
     schema = StructType(
         [
             StructField(column.name, _parse_datatype_string(column.spark_type), column.nullable)
-            for column in manifest.schema.columns
+            for column in columns
+            if column.derived is None
         ]
     )
     arrow_schema = to_arrow_schema(schema, timezone="UTC")
@@ -60,7 +73,40 @@ def generated(
     n_blocks = -(-rows // BLOCK)
     parts = partitions or spark.sparkContext.defaultParallelism * 4
     blocks = spark.range(0, n_blocks, 1, min(parts, n_blocks)).withColumnRenamed("id", "block")
-    return blocks.mapInArrow(make, schema)
+    return with_derived(blocks.mapInArrow(make, schema), columns)
+
+
+def with_derived(frame: DataFrame, columns: Sequence[Column]) -> DataFrame:
+    """The frame with its derived columns computed, in the order of `columns`."""
+    for column in columns:
+        if column.derived is not None:
+            value = F.expr(column.derived).cast(column.spark_type)
+            frame = frame.withColumn(column.name, value)
+    return frame.select(*(quoted(column.name) for column in columns))
+
+
+def check_derived(frame: DataFrame, columns: Sequence[Column]) -> None:
+    """Raise ConfigError unless every derived column's expression can be computed from the other columns.
+
+    Args:
+      frame: any frame with the table's columns; none of its rows are read.
+    """
+    derived = [column for column in columns if column.derived is not None]
+    known = frame.drop(*(column.name for column in derived))
+    for column in derived:
+        text = str(column.derived)
+        try:
+            known = known.withColumn(column.name, F.expr(text).cast(column.spark_type))
+        except (AnalysisException, ParseException) as error:
+            raise ConfigError(
+                f"relations.derived.{column.name}: {text!r} cannot be computed ({error.getCondition()}); "
+                "use Spark SQL over the table's other columns"
+            ) from error
+        if _UNREPEATABLE.search(text):
+            raise ConfigError(
+                f"relations.derived.{column.name}: {text!r} would differ from run to run; leave out "
+                "functions of chance, of time and of the place of a row"
+            )
 
 
 def _bundle(manifest: PreparedManifest, model: Path) -> Path:

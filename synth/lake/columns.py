@@ -12,6 +12,8 @@ from synth.core.schema import Column, Kind
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _EPOCH = date(1970, 1, 1)
 _SECONDS_A_DAY = 86_400
+_SEPARATOR, _NULL = "\x1f", "\x1a"
+"""Unit separator between the values of a combination, and the mark of a missing one."""
 ISO_DATE = "%Y-%m-%d"
 ISO_TIMESTAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -24,6 +26,8 @@ def to_numbers(array: pa.Array, column: Column) -> NDArray[np.float64]:
     """
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         numbers = _parse(array, column)
@@ -77,6 +81,20 @@ def from_numbers(numbers: NDArray[np.float64], column: Column, arrow_type: pa.Da
 def from_strings(values: pa.Array, arrow_type: pa.DataType) -> pa.Array:
     """The inverse of `to_strings`."""
     return values if pa.types.is_string(arrow_type) else values.cast(arrow_type)
+
+
+def joined(columns: list[pa.Array]) -> pa.Array:
+    """One string a row from several columns; null only where all of them are. `split` undoes it."""
+    rows = pc.binary_join_element_wise(*(pc.fill_null(column, _NULL) for column in columns), _SEPARATOR)
+    nothing = _SEPARATOR.join([_NULL] * len(columns))
+    return pc.if_else(pc.equal(rows, nothing), pa.scalar(None, pa.string()), rows)
+
+
+def split(values: pa.Array, n_columns: int) -> list[pa.Array]:
+    """The columns that `joined` made the strings of."""
+    lists = pc.split_pattern(values, _SEPARATOR)
+    parts = [pc.list_element(lists, index) for index in range(n_columns)]
+    return [pc.if_else(pc.equal(part, _NULL), pa.scalar(None, pa.string()), part) for part in parts]
 
 
 def parse_format(format: str) -> str:

@@ -1,23 +1,27 @@
 """Values to codes, batch by batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
-from synth.core.schema import Column
-from synth.lake.columns import to_numbers, to_strings
+from synth.core.feature import Feature
+from synth.core.schema import TableSchema
+from synth.prepare.features import numbers_of, strings_of
 
 
-def encode(array: pa.Array, codebook: Codebook, column: Column) -> NDArray[np.uint16]:
-    """Codes of one column of a batch. [n] -> [n]."""
+def encode(
+    batch: pa.RecordBatch, feature: Feature, codebook: Codebook, schema: TableSchema
+) -> NDArray[np.uint16]:
+    """Codes of one feature of a batch. -> [n]."""
     match codebook:
         case BinnedCodebook():
-            return codebook.encode(to_numbers(array, column))
+            return codebook.encode(numbers_of(feature, batch, schema))
         case CategoricalCodebook():
-            coded = to_strings(array).dictionary_encode()
+            strings = strings_of(feature, batch, schema)
+            coded = strings if pa.types.is_dictionary(strings.type) else strings.dictionary_encode()
             distinct = codebook.encode(np.array([*coded.dictionary.to_pylist(), None], dtype=object))
             # Null indices point at the None that was added at the end.
             indices = coded.indices.fill_null(len(coded.dictionary))
@@ -30,12 +34,14 @@ def code_type(codebook: Codebook) -> pa.DataType:
 
 
 def encode_batch(
-    batch: pa.RecordBatch, codebooks: Sequence[Codebook], columns: Mapping[str, Column]
+    batch: pa.RecordBatch, features: Sequence[Feature], codebooks: Sequence[Codebook], schema: TableSchema
 ) -> dict[str, pa.Array]:
-    """Coded columns of a batch by name, in codebook order; the batch's columns are found by name."""
+    """Coded columns of a batch by name; the batch's columns are found by name.
+
+    Args:
+      features: one for each codebook, in the same order.
+    """
     return {
-        codebook.column: pa.array(
-            encode(batch.column(codebook.column), codebook, columns[codebook.column]), code_type(codebook)
-        )
-        for codebook in codebooks
+        codebook.column: pa.array(encode(batch, feature, codebook, schema), code_type(codebook))
+        for feature, codebook in zip(features, codebooks, strict=True)
     }

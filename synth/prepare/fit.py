@@ -1,204 +1,189 @@
 """From an exact summary and a receipt to released codebooks: where preparation's noise is drawn."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
+from synth.core.feature import Feature, Role, features_of
 from synth.core.finding import Findings
-from synth.core.grid import LEVELS, Grid
+from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
-from synth.core.schema import Column, Kind, TableSchema
-from synth.prepare.summary import ColumnSummary, Summary, grid_for
+from synth.core.schema import Kind, TableSchema
+from synth.prepare.bins import cells_of, cut
+from synth.prepare.features import grid_for
+from synth.prepare.plan import PreparePlan, Purpose
+from synth.prepare.power import fit_power
+from synth.prepare.summary import FeatureSummary, Summary
 from synth.privacy import noise
-from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
 from synth.privacy.ledger import Receipt
-from synth.privacy.quantile import MassCells, equal_mass_groups, release_mass
-from synth.privacy.select import select_keys
+from synth.privacy.quantile import release_mass
+from synth.privacy.select import pruned_count, select_keys
 
 _MOSTLY_OTHER = 0.5
 """Share of values outside the released categories above which a column is made up, not learned."""
-
-
 _MOST_CATEGORIES = 10_000
 """Categories of one column that keep a code of their own; codes are 16 bits wide."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreparePlan:
-    """What preparation will charge: one noise scale for all its counts."""
-
-    queries: int
-    selections: int
-    max_rows: int
-
-    @staticmethod
-    def of(schema: TableSchema) -> "PreparePlan":
-        """A histogram per categorical column, one per tree level of a binned one, and the row count.
-
-        With entity units, the number of entities is one query more.
-        """
-        binned = sum(column.kind.is_binned for column in schema.modelled)
-        categorical = len(schema.modelled) - binned
-        return PreparePlan(
-            queries=categorical + len(LEVELS) * binned + (1 if schema.unit.entity is None else 2),
-            selections=sum(_is_open(column) for column in schema.modelled),
-            max_rows=schema.unit.max_rows,
-        )
-
-    def events(self, mu: float | None, selection_delta: float) -> tuple[Event, ...]:
-        """Events that together cost Gaussian mu, and `selection_delta` for naming categories.
-
-        Args:
-          mu: None for no privacy.
-        """
-        if mu is None:
-            return (NoPrivacy(),)
-        scale = self.max_rows * math.sqrt(self.queries) / mu
-        events: list[Event] = [DiscreteGaussian(scale=scale, sensitivity=self.max_rows, count=self.queries)]
-        if self.selections:
-            events.append(Selection(delta=selection_delta / self.selections, count=self.selections))
-        return tuple(events)
+_MORE_PLACES = 2
+"""Bins of a place for each bin of a number: it stands for two columns."""
 
 
 def fit(
-    summary: Summary, schema: TableSchema, receipt: Receipt, settings: Prepare, findings: Findings
+    summary: Summary,
+    schema: TableSchema,
+    plan: PreparePlan,
+    receipt: Receipt,
+    settings: Prepare,
+    findings: Findings,
 ) -> PreparedManifest:
-    """Released codebooks of all modelled columns, with the released row count.
+    """Released codebooks of all features, with the released row count.
 
-    Columns most of whose values cannot be named privately become made-up text.
+    A column most of whose values cannot be named privately becomes made-up text; a combination of columns
+    falls apart into its columns, all of them made up.
     Args:
+      summary: its features in the order of `features_of(schema)`.
       findings: what the schema was resolved from: the manifest is private only if they are.
-    Guarantee: reads the summary only through `synth.privacy`, one release per query of PreparePlan.
+    Guarantee: reads the summary only through `synth.privacy`, one release per query of the plan.
     """
-    counts = np.array([summary.n_rows], dtype=np.int64)
+    m = schema.unit.max_rows
+    (rows,) = plan.receipts(receipt, Purpose.ROWS)
+    n_rows = max(1, int(noise.noisy_counts(np.array([summary.n_rows]), rows).value[0]))
+    n_units = n_rows
     if schema.unit.entity is not None:
-        counts = np.array([summary.n_rows, summary.n_units], dtype=np.int64)
-    released = noise.noisy_counts(counts, receipt).value
-    n_rows = max(1, int(released[0]))
-    n_units = n_rows if len(released) == 1 else int(np.clip(released[1], 1, n_rows))
+        (units,) = plan.receipts(receipt, Purpose.UNITS)
+        counted = noise.noisy_counts(np.array([summary.n_units]), units).value[0]
+        n_units = int(np.clip(counted, max(1, -(-n_rows // m)), n_rows))
 
     codebooks: list[Codebook] = []
-    columns: list[Column] = []
-    for column in schema.columns:
-        if column.kind.is_made_up:
-            columns.append(column)
-            continue
-        codebook = _fit_column(summary.columns[column.name], column, receipt, settings, n_rows)
-        if codebook is None:
-            columns.append(replace(column, kind=Kind.TEXT))
-        else:
-            columns.append(column)
+    unnamed: set[str] = set()
+    for feature, counted in zip(features_of(schema), summary.features, strict=True):
+        codebook = _fit_feature(counted, feature, plan, receipt, settings, n_rows, m)
+        if codebook is not None:
             codebooks.append(codebook)
+        elif feature.role in (Role.PLAIN, Role.TOGETHER):
+            unnamed |= set(feature.columns)
     return PreparedManifest(
-        schema=replace(schema, columns=tuple(columns)),
+        schema=_with_unnamed(schema, unnamed),
         codebooks=tuple(codebooks),
         n_rows=n_rows,
         n_units=n_units,
         entries=(*findings.entries, receipt.entry),
-        is_private=findings.is_private and noise.scale_of(receipt) > 0,
+        is_private=findings.is_private and plan.mu is not None,
     )
 
 
-def _fit_column(
-    summary: ColumnSummary, column: Column, receipt: Receipt, settings: Prepare, n_rows: int
+def _with_unnamed(schema: TableSchema, unnamed: set[str]) -> TableSchema:
+    """The schema with columns made up that could not be learned."""
+    columns = (replace(c, kind=Kind.TEXT) if c.name in unnamed else c for c in schema.columns)
+    kept = tuple(group for group in schema.relations.together if group[0] not in unnamed)
+    return replace(schema, columns=tuple(columns), relations=replace(schema.relations, together=kept))
+
+
+def _fit_feature(
+    counted: FeatureSummary,
+    feature: Feature,
+    plan: PreparePlan,
+    receipt: Receipt,
+    settings: Prepare,
+    n_rows: int,
+    m: int,
 ) -> Codebook | None:
-    nulls = float(noise.noisy_counts(np.array([summary.nulls]), receipt).value[0])
-    if not column.nullable or nulls <= 2 * noise.scale_of(receipt):
-        nulls = 0.0  # too few to be told apart from noise around none
-    if column.kind.is_binned:
-        return _fit_bins(summary, column, receipt, settings, nulls)
-    if column.categories is not None:
-        keys = column.categories
-        exact = np.array([summary.categories[key] for key in keys], dtype=np.int64)
-        found = np.maximum(noise.noisy_counts(exact, receipt).value, 0)
-        return CategoricalCodebook(
-            column=column.name, categories=keys, counts=(nulls, *map(float, found)), closed=True
-        )
-    named = select_keys(summary.categories, receipt, max_rows=_max_rows(receipt)).value
-    keys = tuple(sorted(named, key=lambda key: (-named[key], key)))[:_MOST_CATEGORIES]
-    other = max(0.0, n_rows - nulls - sum(named[key] for key in keys))
+    if feature.column.kind.is_binned:
+        receipts = plan.receipts(receipt, Purpose.BINS, feature)
+        if feature.column.edges is not None:
+            return _count_bins(counted, feature, feature.column.edges, receipts[0])
+        return _find_bins(counted, feature, receipts, settings)
+    if feature.column.categories is not None:
+        (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
+        return _count_categories(counted, feature, feature.column.categories, paid)
+    (paid,) = plan.receipts(receipt, Purpose.FOUND, feature)
+    return _find_categories(counted, feature, paid, n_rows, m)
+
+
+def _released_nulls(counted: FeatureSummary, feature: Feature, paid: Receipt) -> float:
+    """One more cell of the histogram that the receipt pays for; too few to be told from none are none."""
+    nulls = float(noise.noisy_counts(np.array([counted.nulls]), paid).value[0])
+    return nulls if feature.column.nullable and nulls > 2 * noise.scale_of(paid) else 0.0
+
+
+def _count_categories(
+    counted: FeatureSummary, feature: Feature, categories: tuple[str, ...], paid: Receipt
+) -> CategoricalCodebook:
+    nulls = _released_nulls(counted, feature, paid)
+    exact = np.array([counted.categories.get(key, 0) for key in categories], dtype=np.int64)
+    found = np.maximum(noise.noisy_counts(exact, paid).value, 0)
+    counts = (nulls, *map(float, found))
+    return CategoricalCodebook(column=feature.name, categories=categories, counts=counts, closed=True)
+
+
+def _find_categories(
+    counted: FeatureSummary, feature: Feature, paid: Receipt, n_rows: int, m: int
+) -> CategoricalCodebook | None:
+    nulls = _released_nulls(counted, feature, paid)
+    scale = noise.scale_of(paid)
+    pruned = pruned_count(scale, max_rows=m)
+    named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
+    frequent = sorted(named, key=lambda key: (-named[key], key))[:_MOST_CATEGORIES]
+    other = max(0.0, n_rows - nulls - sum(named[key] for key in frequent))
     if other > _MOSTLY_OTHER * max(n_rows - nulls, 1):
         return None
-    if noise.scale_of(receipt) > 0:
-        # A rest smaller than the noise of its own estimate is no rest.
-        other = other if other > 2 * noise.scale_of(receipt) * math.sqrt(len(keys) + 2) else 0.0
-    return CategoricalCodebook(
-        column=column.name, categories=keys, counts=(nulls, *(float(named[key]) for key in keys), other)
-    )
+    # A rest smaller than the noise of its own estimate is no rest.
+    if other <= 2 * scale * math.sqrt(len(frequent) + 2):
+        other = 0.0
+    keys = sorted(frequent, key=_natural) if feature.column.kind is Kind.ORDERED else frequent
+    counts = (nulls, *(float(named[key]) for key in keys), other)
+    return CategoricalCodebook(column=feature.name, categories=tuple(keys), counts=counts)
 
 
-def _fit_bins(
-    summary: ColumnSummary, column: Column, receipt: Receipt, settings: Prepare, nulls: float
+def _natural(key: str) -> tuple[bool, float, str]:
+    """Numbers by value, before words by the alphabet."""
+    try:
+        return (False, float(key), key)
+    except ValueError:
+        return (True, 0.0, key)
+
+
+def _find_bins(
+    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare
 ) -> BinnedCodebook:
+    column = feature.column
     grid = grid_for(column)
-    mass = release_mass(summary.cells, grid, receipt, bins=settings.bins).value
-    groups = equal_mass_groups(mass.mass, settings.bins, noise.scale_of(receipt))
-    bins = _bins(grid, mass, groups, column)
+    nulls = _released_nulls(counted, feature, receipts[0])
+    wanted = settings.bins * (_MORE_PLACES if feature.role is Role.PLACE else 1)
+    whole = column.kind is not Kind.REAL or column.decimals is not None
+    mass = release_mass(counted.cells, counted.counts, grid, receipts, bins=wanted, whole=whole).value
+    cells = cells_of(mass, grid, column)
+    power = fit_power(cells) if column.kind in (Kind.INTEGER, Kind.REAL) else None
+    bins = cut(cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power)
+    return _codebook(feature, bins, nulls, power)
+
+
+def _count_bins(
+    counted: FeatureSummary, feature: Feature, edges: tuple[float, ...], paid: Receipt
+) -> BinnedCodebook:
+    """Bins between public edges; values outside them go to the outer bins."""
+    nulls = _released_nulls(counted, feature, paid)
+    middles = grid_for(feature.column).lower(counted.cells)
+    place = np.clip(np.searchsorted(edges, middles, side="right") - 1, 0, len(edges) - 2)
+    exact = np.bincount(place, weights=counted.counts, minlength=len(edges) - 1).astype(np.int64)
+    found = np.maximum(noise.noisy_counts(exact, paid).value, 0).astype(float).tolist()
+    bins = [[(a, b, max(n, 1e-9))] for a, b, n in zip(edges, edges[1:], found, strict=False)]
+    return _codebook(feature, bins, nulls, None)
+
+
+def _codebook(
+    feature: Feature, bins: Sequence[Sequence[Cell]], nulls: float, power: PowerTransform | None
+) -> BinnedCodebook:
     return BinnedCodebook(
-        column=column.name,
-        kind=column.kind,
+        column=feature.name,
+        kind=feature.column.kind,
         lowers=tuple(cells[0][0] for cells in bins),
         uppers=tuple(cells[-1][1] for cells in bins),
         counts=(nulls, *(sum(count for _, _, count in cells) for cells in bins)),
         cells=tuple(tuple(cells) for cells in bins),
-        decimals=column.decimals,
+        decimals=feature.column.decimals,
+        power=power,
     )
-
-
-def _bins(grid: Grid, mass: MassCells, groups: list[slice], column: Column) -> list[list[Cell]]:
-    """The cells of each bin, within the declared bounds; for whole-numbered kinds their edges are whole.
-
-    Mass of a cell that holds no whole number, or lies outside the bounds, goes to the cell before it.
-    """
-    top = None if column.upper is None else column.upper + (0 if column.kind is Kind.REAL else 1)
-    bins: list[list[Cell]] = []
-    reached = -math.inf
-    waiting = 0.0  # mass that no cell has taken yet
-    for group in groups:
-        cells: list[Cell] = []
-        for index in range(group.start, group.stop):
-            lower = max(_edge(grid, mass.first[index : index + 1], column), reached)
-            upper = max(_edge(grid, mass.last[index : index + 1] + 1, column), lower)
-            if column.lower is not None:
-                lower, upper = max(lower, column.lower), max(upper, column.lower)
-            if top is not None:
-                lower, upper = min(lower, top), min(upper, top)
-            weight = float(mass.mass[index])
-            if upper > lower:
-                cells.append((lower, upper, weight + waiting))
-                waiting, reached = 0.0, upper
-            elif cells:
-                cells[-1] = (cells[-1][0], cells[-1][1], cells[-1][2] + weight)
-            else:
-                waiting += weight
-        if cells:
-            bins.append(cells)
-    if waiting and bins:
-        lower, upper, weight = bins[-1][-1]
-        bins[-1][-1] = (lower, upper, weight + waiting)
-    return bins
-
-
-def _edge(grid: Grid, cell: NDArray[np.int64], column: Column) -> float:
-    """Lower edge of a cell; for whole-numbered kinds, the smallest whole number in it or above."""
-    lower = float(grid.lower(cell)[0])
-    if column.kind is Kind.REAL:
-        return lower
-    # Cells of negative numbers hold their upper edge, not their lower one.
-    return (
-        math.floor(lower) + 1.0
-        if lower < 0 and grid.cell(np.array([lower]))[0] < cell[0]
-        else math.ceil(lower)
-    )
-
-
-def _is_open(column: Column) -> bool:
-    return not column.kind.is_binned and column.categories is None
-
-
-def _max_rows(receipt: Receipt) -> int:
-    return max((e.sensitivity for e in receipt.events if isinstance(e, DiscreteGaussian)), default=1)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synth.config.sections import ColumnSettings
+from synth.config.sections import ColumnSettings, RelationSettings
 from synth.core.finding import Findings
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
+from synth.prepare.relations import apply_relations
 
 _TEXT_TYPES = ("string", "varchar", "char")
 
@@ -26,6 +27,7 @@ def resolve_schema(
     findings: Findings,
     declared: Mapping[str, ColumnSettings],
     unit: PrivacyUnit,
+    relations: RelationSettings,
     *,
     untyped_source: bool,
 ) -> TableSchema:
@@ -34,6 +36,7 @@ def resolve_schema(
     Args:
       untyped_source: the source is a text file, whose columns are all strings; then numbers, and dates
         in ISO form, get a type of their own in the synthetic table.
+    Raises: ConfigError naming every relation that cannot hold.
     """
     columns = []
     for field in fields:
@@ -46,6 +49,8 @@ def resolve_schema(
             kind = Kind.ID  # a model of the entity's own name would be a model of who is in the table
         if settings.categories is not None and settings.kind is None:
             kind = Kind.CATEGORICAL
+        if settings.edges is not None and not kind.is_binned:
+            kind = Kind.REAL
         format = settings.format or finding.format
         columns.append(
             Column(
@@ -62,9 +67,15 @@ def resolve_schema(
                 decimals=settings.decimals if settings.decimals is not None else finding.decimals,
                 format=format,
                 null_share=finding.null_share if field.nullable else 0.0,
+                edges=settings.edges,
+                parts=settings.parts,
+                keep_length=settings.keep_length,
+                public=settings.public,
+                weight=settings.weight,
             )
         )
-    return TableSchema(name=table, columns=tuple(columns), unit=unit)
+    related, kept = apply_relations(columns, relations)
+    return TableSchema(name=table, columns=related, unit=unit, relations=kept)
 
 
 def _output_type(spark_type: str, kind: Kind, format: str | None) -> str:

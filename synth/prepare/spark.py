@@ -1,26 +1,26 @@
 """Preparation's door to Spark: one job that counts, one job that encodes."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.errors import PythonException
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, LongType, ShortType, StructField, StructType
 
+from synth.core.feature import Feature, features_of
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
-from synth.core.schema import Column, PrivacyUnit, TableSchema
+from synth.core.schema import PrivacyUnit, TableSchema
 from synth.errors import ConfigError
 from synth.lake.tables import map_in_arrow, quoted
 from synth.prepare.encode import code_type, encode_batch
 from synth.prepare.schema import Field
-from synth.prepare.summary import ColumnSummary, Record, Summary, records_of
+from synth.prepare.summary import Summary, count_batches
 
-_RECORD = "column string, category string, cell long, count long"
-_TOO_MANY = "too many distinct values in column"
+_RECORD = "feature int, category string, cell long, count long"
+_MOST_HELD = 500_000
+"""Counts of one feature that a task holds before it hands them on."""
 
 
 def fields_of(frame: DataFrame) -> list[Field]:
@@ -31,36 +31,53 @@ def fields_of(frame: DataFrame) -> list[Field]:
     ]
 
 
-def collect_summary(frame: DataFrame, schema: TableSchema, *, max_distinct: int) -> Summary:
-    """Exact counts of all modelled columns, and of rows and units, in one pass over the table.
+def collect_summary(
+    frame: DataFrame, schema: TableSchema, *, pruned: Mapping[str, int], max_distinct: int
+) -> Summary:
+    """Exact counts of all features, and of rows and units, in one pass over the table.
 
     Args:
       frame: source rows, already bounded to `schema.unit.max_rows` per unit.
-      max_distinct: most distinct values or cells that one column may have within one task.
-    Raises: ConfigError naming a column with more.
+      pruned: categories of a feature with so few rows or fewer stay on the cluster.
+      max_distinct: most categories of one feature that may come to the driver.
+    Raises: ConfigError naming a feature with more.
     """
-    columns = schema.modelled
-    counted = frame.select(*(quoted(column.name) for column in columns)) if columns else frame
+    features = features_of(schema)
+    names = list(dict.fromkeys(name for feature in features for name in feature.columns))
+    counted = frame.select(*(quoted(name) for name in names)) if names else frame
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from count_batches(iter(batches), features, schema, max_held=_MOST_HELD)
+
+    least = [F.lit(number) for k, f in enumerate(features) for number in (k, pruned.get(f.name, 0))]
+    is_kept = F.col("category").isNull() | (F.col("count") > F.create_map(*least)[F.col("feature")])
     records = (
-        map_in_arrow(counted, _count_partition(columns, max_distinct), _RECORD)
-        .groupBy("column", "category", "cell")
+        map_in_arrow(counted, count, _RECORD)
+        .groupBy("feature", "category", "cell")
         .agg(F.sum("count").alias("count"))
+        .where(is_kept if features else F.lit(True))
+        .persist()
     )
+    try:
+        _check_distinct(records, features, max_distinct)
+        collected = records.toArrow()
+    finally:
+        records.unpersist()
     n_units = None
     if schema.unit.entity is not None:
         n_units = frame.select(quoted(schema.unit.entity)).distinct().count()
-    try:
-        collected = records.toArrow()
-    except PythonException as error:
-        name = _column_in(str(error), columns)
-        if name is None:
-            raise
+    return Summary.of_records(collected, len(features), n_units)
+
+
+def _check_distinct(records: DataFrame, features: Sequence[Feature], max_distinct: int) -> None:
+    """Before anything comes to the driver."""
+    named = records.where(F.col("category").isNotNull()).groupBy("feature").count()
+    for row in named.where(F.col("count") > max_distinct).collect():
+        columns = features[row["feature"]].columns
         raise ConfigError(
-            f"column {name!r} has more than {max_distinct} distinct values; set columns.{name}.kind "
-            "to text or id, or raise prepare.max_distinct"
-        ) from error
-    rows = zip(*(collected.column(name).to_pylist() for name in collected.column_names), strict=True)
-    return Summary.of_records(rows, columns, n_units)
+            f"column {' with '.join(map(repr, columns))} has more than {max_distinct} distinct values; set "
+            f"columns.{columns[0]}.kind to text or id, or raise prepare.max_distinct"
+        )
 
 
 def write_codes(
@@ -71,8 +88,7 @@ def write_codes(
     Which file a row goes to is a keyed hash of its unit alone, so one row's place says nothing of others.
     """
     unit = frame.withColumn(UNIT_COLUMN, _unit_hash(frame, manifest.schema.unit, salt))
-    codebooks = manifest.codebooks
-    columns = {column.name: column for column in manifest.schema.modelled}
+    codebooks, features, schema = manifest.codebooks, manifest.features, manifest.schema
     coded_schema = StructType(
         [
             StructField(UNIT_COLUMN, LongType(), False),
@@ -90,10 +106,13 @@ def write_codes(
 
     def encode_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            coded = {UNIT_COLUMN: batch.column(UNIT_COLUMN), **encode_batch(batch, codebooks, columns)}
+            coded = {
+                UNIT_COLUMN: batch.column(UNIT_COLUMN),
+                **encode_batch(batch, features, codebooks, schema),
+            }
             yield pa.RecordBatch.from_arrays([coded[name] for name in names], names=names)
 
-    kept = [quoted(codebook.column) for codebook in codebooks]
+    kept = [quoted(name) for name in dict.fromkeys(n for feature in features for n in feature.columns)]
     (
         map_in_arrow(unit.select(F.col(UNIT_COLUMN), *kept), encode_partition, coded_schema)
         .repartitionById(files, F.pmod(F.col(UNIT_COLUMN), F.lit(files)).cast("int"))
@@ -101,40 +120,6 @@ def write_codes(
         .mode("errorifexists")
         .parquet(f"file://{folder.absolute()}")
     )
-
-
-def _count_partition(
-    columns: tuple[Column, ...], max_distinct: int
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        summaries: dict[str, ColumnSummary] = defaultdict(ColumnSummary)
-        n_rows = 0
-        for batch in batches:
-            n_rows += batch.num_rows
-            for index, column in enumerate(columns):
-                summaries[column.name].add(batch.column(column.name), column)
-                if summaries[column.name].distinct > max_distinct:
-                    raise ValueError(f"{_TOO_MANY} #{index}#")
-        records: list[Record] = [("", None, None, n_rows)]
-        for name, summary in summaries.items():
-            records.extend(records_of(name, summary))
-        yield pa.RecordBatch.from_arrays(
-            [
-                pa.array([record[0] for record in records], pa.string()),
-                pa.array([record[1] for record in records], pa.string()),
-                pa.array([record[2] for record in records], pa.int64()),
-                pa.array([record[3] for record in records], pa.int64()),
-            ],
-            names=["column", "category", "cell", "count"],
-        )
-
-    return count
-
-
-def _column_in(message: str, columns: tuple[Column, ...]) -> str | None:
-    if _TOO_MANY not in message:
-        return None
-    return columns[int(message.split(f"{_TOO_MANY} #")[1].split("#")[0])].name
 
 
 def _unit_hash(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> SparkColumn:

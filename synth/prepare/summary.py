@@ -1,127 +1,172 @@
-"""Exact counts of a table's columns, mergeable; never to leave the trusted side without noise."""
+"""Exact counts of a table's features, mergeable; never to leave the trusted side without noise."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from synth.core.grid import FloatGrid, Grid, LinearGrid
-from synth.core.schema import Column, Kind
-from synth.lake.columns import to_numbers, to_strings
+from synth.core.feature import Feature
+from synth.core.schema import TableSchema
+from synth.prepare.features import grid_for, numbers_of, strings_of
 
-Record = tuple[str, str | None, int | None, int]
-"""(column name, category, cell, count); neither category nor cell means null."""
-
-_DATES = LinearGrid(-43_829.0, 54_787.0, 1.0)
-"""Days from 1850-01-01 to 2120-01-01."""
-_TIMESTAMPS = LinearGrid(-2_208_988_800.0, 4_733_510_400.0, 600.0)
-"""Ten-minute steps from 1900-01-01 to 2120-01-01."""
-_LARGEST_LINEAR = 1 << 20
-
-
-def grid_for(column: Column) -> Grid:
-    """The public grid on which a binned column is counted: declared bounds make it finer.
-
-    A bound that is declared on one side only is applied to the bins afterwards.
-    """
-    lower, upper = column.lower, column.upper
-    if lower is not None and upper is not None:
-        match column.kind:
-            case Kind.INTEGER | Kind.DATE:
-                steps = upper + 1 - lower
-                return LinearGrid(lower, upper + 1, float(max(1, -(-steps // _LARGEST_LINEAR))))
-            case Kind.TIMESTAMP:
-                return LinearGrid(
-                    lower, upper + 1, max(1.0, float(-(-(upper + 1 - lower) // _LARGEST_LINEAR)))
-                )
-            case _:
-                return LinearGrid(lower, upper, (upper - lower) / (1 << 16))
-    match column.kind:
-        case Kind.DATE:
-            return _DATES
-        case Kind.TIMESTAMP:
-            return _TIMESTAMPS
-        case _:
-            return FloatGrid()
+ROWS = -1
+"""Feature number of the record that counts the rows."""
+_BUFFERED = 1 << 20
+RECORD_TYPES = {"feature": pa.int32(), "category": pa.string(), "cell": pa.int64(), "count": pa.int64()}
+"""A record: feature number, category or cell, count; neither category nor cell means null."""
 
 
 @dataclass(kw_only=True)
-class ColumnSummary:
-    """Counts of one column: of its categories, or of its grid cells; nulls apart."""
+class Tally:
+    """Counts of one feature while batches come in: of its categories, or of its grid cells; nulls apart."""
 
     categories: Counter[str] = field(default_factory=Counter)
     cells: Counter[int] = field(default_factory=Counter)
     nulls: int = 0
+    _waiting: list[NDArray[np.int64]] = field(default_factory=list)
+    _n_waiting: int = 0
 
-    def add(self, array: pa.Array, column: Column) -> None:
-        """Count one batch of the column's values."""
-        if column.kind.is_binned:
-            numbers = to_numbers(array, column)
-            known = numbers[~np.isnan(numbers)]
-            self.nulls += len(numbers) - len(known)
-            cells, counts = np.unique(grid_for(column).cell(known), return_counts=True)
-            self.cells.update(dict(zip(cells.tolist(), counts.tolist(), strict=True)))
+    def add(self, feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> None:
+        """Count one batch."""
+        if not feature.column.kind.is_binned:
+            values, counts, nulls = _count_strings(strings_of(feature, batch, schema))
+            self.nulls += nulls
+            self.categories.update(dict(zip(values, counts, strict=True)))
             return
-        strings = to_strings(array)
-        self.nulls += strings.null_count
-        counted = pc.value_counts(strings.drop_null())
-        pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-        self.categories.update(dict(pairs))
+        numbers = numbers_of(feature, batch, schema)
+        known = numbers[~np.isnan(numbers)]
+        self.nulls += len(numbers) - len(known)
+        self._waiting.append(grid_for(feature.column).cell(known))
+        self._n_waiting += len(known)
+        if self._n_waiting >= _BUFFERED:
+            self._settle()
 
-    def merge(self, other: "ColumnSummary") -> "ColumnSummary":
-        """The summary of both tables' rows together."""
-        return ColumnSummary(
-            categories=self.categories + other.categories,
-            cells=self.cells + other.cells,
-            nulls=self.nulls + other.nulls,
-        )
+    def _settle(self) -> None:
+        """Count what waits: many cells at once cost less than few at a time."""
+        if self._waiting:
+            counted = pc.value_counts(pa.array(np.concatenate(self._waiting)))
+            cells, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+            self.cells.update(dict(zip(cells, counts, strict=True)))
+        self._waiting, self._n_waiting = [], 0
 
     @property
     def distinct(self) -> int:
         """How many counts it holds: what it costs in memory."""
         return len(self.categories) + len(self.cells)
 
+    def records(self, number: int) -> Iterator[pa.RecordBatch]:
+        """The counts as records of the feature of that number."""
+        self._settle()
+        if self.categories:
+            names = pa.array(self.categories.keys(), pa.string())
+            yield _records(number, names, None, self.categories.values())
+        if self.cells:
+            yield _records(number, None, pa.array(self.cells.keys(), pa.int64()), self.cells.values())
+        if self.nulls:
+            yield _records(number, None, None, [self.nulls])
+
+
+def count_batches(
+    batches: Iterator[pa.RecordBatch], features: Sequence[Feature], schema: TableSchema, *, max_held: int
+) -> Iterator[pa.RecordBatch]:
+    """Records of all features and of the number of rows over some batches.
+
+    Args:
+      max_held: a feature with more distinct counts hands them on and starts anew, so that memory is
+        bounded; records of equal feature, category and cell are to be added up.
+    """
+    tallies = [Tally() for _ in features]
+    n_rows = 0
+    for batch in batches:
+        n_rows += batch.num_rows
+        for number, feature in enumerate(features):
+            tallies[number].add(feature, batch, schema)
+            if tallies[number].distinct > max_held:
+                yield from tallies[number].records(number)
+                tallies[number] = Tally()
+    for number, tally in enumerate(tallies):
+        yield from tally.records(number)
+    yield _records(ROWS, None, None, [n_rows])
+
+
+def _count_strings(values: pa.Array) -> tuple[list[str], list[int], int]:
+    """Distinct strings with their counts, and the number of nulls."""
+    known = values.drop_null() if values.null_count else values
+    counted = pc.value_counts(known)
+    distinct = counted.field("values")
+    if pa.types.is_dictionary(distinct.type):
+        distinct = distinct.cast(pa.string())
+    return distinct.to_pylist(), counted.field("counts").to_pylist(), values.null_count
+
+
+def _records(
+    number: int, categories: pa.Array | None, cells: pa.Array | None, counts: Iterable[int]
+) -> pa.RecordBatch:
+    counted = pa.array(counts, pa.int64())
+    n = len(counted)
+    arrays = {
+        "feature": pa.array(np.full(n, number, dtype=np.int32)),
+        "category": pa.nulls(n, pa.string()) if categories is None else categories,
+        "cell": pa.nulls(n, pa.int64()) if cells is None else cells,
+        "count": counted,
+    }
+    return pa.RecordBatch.from_arrays([arrays[name] for name in RECORD_TYPES], names=list(RECORD_TYPES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSummary:
+    """Exact counts of one feature.
+
+    Attributes:
+      categories: of a categorical feature, the more frequent of them at least.
+      cells, counts: int64 [m], occupied grid cells in order with their counts, of a binned one.
+    """
+
+    categories: dict[str, int]
+    cells: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    nulls: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Exact summary of a table: rows, privacy units, and each modelled column by name."""
+    """Exact summary of a table: rows, privacy units, and each feature in order."""
 
     n_rows: int
     n_units: int
-    columns: dict[str, ColumnSummary]
+    features: tuple[FeatureSummary, ...]
 
     @staticmethod
-    def of_records(
-        records: Iterable[Record],
-        columns: Iterable[Column],
-        n_units: int | None,
-    ) -> "Summary":
-        """From (column name, category, cell, count) records; neither category nor cell means null.
-
-        The record of the column "" counts the rows. `n_units` None: every row is a unit.
-        """
-        found = {column.name: ColumnSummary() for column in columns}
-        n_rows = 0
-        for name, category, cell, count in records:
-            if name == "":
-                n_rows += count
-            elif category is not None:
-                found[name].categories[category] += count
-            elif cell is not None:
-                found[name].cells[cell] += count
-            else:
-                found[name].nulls += count
-        return Summary(n_rows=n_rows, n_units=n_rows if n_units is None else n_units, columns=found)
+    def of_records(records: pa.Table, n_features: int, n_units: int | None) -> "Summary":
+        """From records, of which equal ones may repeat. `n_units` None: every row is a unit."""
+        numbers = records["feature"].to_numpy()
+        order = np.argsort(numbers, kind="stable")
+        table = records.take(pa.array(order))
+        bounds = np.searchsorted(numbers[order], np.arange(-1, n_features + 1))
+        n_rows = int(pc.sum(table["count"].slice(0, int(bounds[1]))).as_py() or 0)
+        parts = [table.slice(int(a), int(b - a)) for a, b in itertools.pairwise(bounds[1:])]
+        return Summary(
+            n_rows=n_rows,
+            n_units=n_rows if n_units is None else n_units,
+            features=tuple(_summary_of(part) for part in parts),
+        )
 
 
-def records_of(name: str, summary: ColumnSummary) -> Iterator[Record]:
-    """The records that `Summary.of_records` reads."""
-    for category, count in summary.categories.items():
-        yield name, category, None, count
-    for cell, count in summary.cells.items():
-        yield name, None, cell, count
-    if summary.nulls:
-        yield name, None, None, summary.nulls
+def _summary_of(records: pa.Table) -> FeatureSummary:
+    counts = records["count"].to_numpy()
+    is_category = records["category"].is_valid().to_numpy()
+    is_cell = records["cell"].is_valid().to_numpy()
+    categories: Counter[str] = Counter()
+    names = records["category"].filter(pa.array(is_category)).to_pylist()
+    for name, count in zip(names, counts[is_category].tolist(), strict=True):
+        categories[name] += count
+    cells, place = np.unique(records["cell"].filter(pa.array(is_cell)).to_numpy(), return_inverse=True)
+    sums = np.zeros(len(cells), dtype=np.int64)
+    np.add.at(sums, place, counts[is_cell])
+    nulls = int(counts[~is_category & ~is_cell].sum())
+    return FeatureSummary(categories=dict(categories), cells=cells.astype(np.int64), counts=sums, nulls=nulls)

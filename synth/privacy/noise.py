@@ -1,16 +1,42 @@
 """Exact discrete Gaussian noise on integer counts, drawn once, on the driver, from OS entropy."""
 
 import math
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import opendp.prelude as opendp
 from numpy.typing import NDArray
 
-from synth.privacy.budget import DiscreteGaussian, NoPrivacy
+from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
 from synth.privacy.ledger import Receipt
 from synth.privacy.released import Released
 
 opendp.enable_features("contrib")
+
+
+def part_of(receipt: Receipt, *events: Event) -> Receipt:
+    """A receipt for some queries of a larger charge.
+
+    Raises: ValueError if the charge does not cover them.
+    """
+    left = Counter[Event]()
+    for event in receipt.events:
+        left[_one(event)] += getattr(event, "count", 1)
+    for event in events:
+        left[_one(event)] -= getattr(event, "count", 1)
+        if left[_one(event)] < 0:
+            raise ValueError(f"the receipt of entry {receipt.entry} does not pay for {event}")
+    return Receipt(entry=receipt.entry, events=events)
+
+
+def public(receipt: Receipt) -> Receipt:
+    """A receipt for exact values of a column that the user declared public, beside what was paid for."""
+    return Receipt(entry=receipt.entry, events=(NoPrivacy(),))
+
+
+def _one(event: Event) -> Event:
+    return replace(event, count=1) if isinstance(event, DiscreteGaussian | Selection) else event
 
 
 def scale_of(receipt: Receipt) -> float:

@@ -237,7 +237,16 @@ def _format(
             return best if counts.height(DATE_FORMATS[best]) > _OWN_FORMAT else usual_format
         case Kind.TIMESTAMP:
             return _best(_TIMESTAMP_FORMATS, counts)
-        case Kind.CATEGORICAL | Kind.BOOLEAN | Kind.INTEGER | Kind.REAL | Kind.TEXT | Kind.ID:
+        case (
+            Kind.CATEGORICAL
+            | Kind.ORDERED
+            | Kind.BOOLEAN
+            | Kind.INTEGER
+            | Kind.REAL
+            | Kind.TEXT
+            | Kind.ID
+            | Kind.PLACE
+        ):
             return None
         case _:
             assert_never(kind)

@@ -2,6 +2,7 @@
 
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.run import Run
+from synth.stages.prepare import check_unique
 
 
 def generate(run: Run) -> None:
@@ -23,6 +24,7 @@ def generate(run: Run) -> None:
     with run.stage("generate", None, None) as stage:
         assert stage is not None
         rows = config.generate.rows or manifest.n_rows
+        check_unique(manifest.schema, rows)
         frame = generated(
             run.spark,
             manifest,

@@ -1,15 +1,21 @@
 """The prepare stage, wired."""
 
+import math
+
 from synth import spending
+from synth.core.schema import TableSchema
 from synth.errors import ConfigError
+from synth.generate.made_up import most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.run import Run
 
 
 def prepare(run: Run) -> None:
     """Find categories and bins privately, and write the coded table."""
+    from synth.generate.spark import check_derived
     from synth.lake.tables import readable_errors
-    from synth.prepare.fit import PreparePlan, fit
+    from synth.prepare.fit import fit
+    from synth.prepare.plan import PreparePlan
     from synth.prepare.schema import resolve_schema
     from synth.prepare.spark import collect_summary, fields_of, write_codes
 
@@ -23,6 +29,7 @@ def prepare(run: Run) -> None:
         findings,
         config.columns,
         config.privacy.privacy_unit,
+        config.relations,
         untyped_source=untyped,
     )
     target = config.evaluate.target
@@ -33,20 +40,25 @@ def prepare(run: Run) -> None:
         )
     if not schema.modelled:
         raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
+    check_derived(frame, schema.columns)
+    check_unique(schema, config.generate.rows)
     upstream = artifact_digest(run.workspace.findings)
-    key = run.key("prepare", config.prepare, run.declared_columns, upstream)
+    key = run.key("prepare", config.prepare, config.relations, run.declared_columns, upstream)
     with run.stage("prepare", run.workspace.prepared, key) as stage:
         if stage is None:
             return
-        plan = PreparePlan.of(schema)
         mu = spending.stage_mu(config.privacy, config.privacy.split.prepare)
-        events = plan.events(mu, spending.selection_delta(config.privacy))
+        plan = PreparePlan.of(
+            schema, config.prepare, mu, spending.selection_delta(config.privacy), findings.n_rows
+        )
+        events = plan.events()
         run.ledger.check(run.spend("prepare", events), config.privacy.budget)
         with readable_errors(config.source):
             run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
-            summary = collect_summary(frame, schema, max_distinct=config.prepare.max_distinct)
+            most = config.prepare.max_distinct
+            summary = collect_summary(frame, schema, pruned=plan.pruned(), max_distinct=most)
             receipt = run.charge("prepare", events)
-            manifest = fit(summary, schema, receipt, config.prepare, findings)
+            manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
             if not manifest.codebooks:
                 raise ConfigError(
                     "no value of any column could be named under the budget; raise privacy.epsilon, or "
@@ -65,12 +77,23 @@ def prepare(run: Run) -> None:
         stage.metrics(
             {
                 "released_rows": manifest.n_rows,
-                "modelled_columns": len(manifest.codebooks),
+                "learned_features": len(manifest.codebooks),
                 "codes": manifest.domain.total,
             }
         )
         stage.artifact(run.workspace.prepared / "prepared.json")
-        made_up = [c.name for c in manifest.schema.columns if c.name not in manifest.domain.names]
+        made_up = [c.name for c in manifest.schema.columns if c.kind.is_made_up]
         run.say(
             f"prepare: about {manifest.n_rows} rows; made up, not learned: {', '.join(made_up) or 'none'}"
         )
+
+
+def check_unique(schema: TableSchema, rows: int | None) -> None:
+    """Raise ConfigError if a made-up column cannot be told apart in every row."""
+    for column in schema.columns:
+        most = most_unique(column) if column.unique else math.inf
+        if most < (rows or 1):
+            raise ConfigError(
+                f"relations.unique: only {most:,.0f} different values can be made up for {column.name!r} "
+                f"({column.entity}); ask for fewer rows, or leave the column out of relations.unique"
+            )

@@ -1,0 +1,170 @@
+"""What is counted, coded and learned: mostly a column itself, sometimes a quantity made from several.
+
+A feature's values are numbers or strings, described by a `Column` of the feature's own name.
+`synth.prepare.features` makes them from a batch, `synth.generate.fields` makes columns from them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+from synth.core.geo import BITS, GeoBox
+from synth.core.schema import Column, Kind, Part, TableSchema
+
+
+class Role(StrEnum):
+    """How a feature is made from its columns."""
+
+    PLAIN = "plain"
+    PLACE = "place"
+    GAP = "gap"
+    TOGETHER = "together"
+    PART = "part"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One coded column.
+
+    Attributes:
+      role: PLAIN: the column's values. PLACE: the grid cell of (latitude, longitude). GAP: high minus low, of
+        (high, low). TOGETHER: the combination of the columns' values. PART: a calendar part of a date or
+        timestamp. LENGTH: the number of characters of a text that is made up.
+      columns: source columns it is made from.
+      column: what its values are like; its name is the coded column's.
+      part: the calendar part, for PART alone.
+    """
+
+    role: Role
+    columns: tuple[str, ...]
+    column: Column
+    part: Part | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the coded column."""
+        return self.column.name
+
+
+def features_of(schema: TableSchema) -> tuple[Feature, ...]:
+    """All features of a table, in the order of their first columns."""
+    relations = schema.relations
+    lead: dict[str, Feature] = {}
+    taken: set[str] = set()
+    for latitude, longitude in relations.places:
+        lead[latitude] = _place(schema.column(latitude), schema.column(longitude))
+        taken |= {latitude, longitude}
+    for group in relations.together:
+        lead[group[0]] = _together(tuple(schema.column(name) for name in group))
+        taken |= set(group)
+    for low, high in relations.at_most:
+        lead[high] = _gap(schema.column(low), schema.column(high))
+        taken.add(high)
+    features: list[Feature] = []
+    for column in schema.columns:
+        if column.derived is not None:
+            continue
+        if column.name in lead:
+            features.append(lead[column.name])
+        elif column.kind.is_made_up:
+            features.extend(_length(column))
+        elif column.name not in taken:
+            features.append(Feature(role=Role.PLAIN, columns=(column.name,), column=column))
+        features.extend(_part(column, part) for part in column.parts)
+    return tuple(features)
+
+
+def box_of(latitude: Column, longitude: Column) -> GeoBox:
+    """The declared bounds of a pair, or the whole earth."""
+    whole = GeoBox()
+    return GeoBox(
+        south=whole.south if latitude.lower is None else latitude.lower,
+        north=whole.north if latitude.upper is None else latitude.upper,
+        west=whole.west if longitude.lower is None else longitude.lower,
+        east=whole.east if longitude.upper is None else longitude.upper,
+    )
+
+
+def part_categories(part: Part) -> tuple[str, ...]:
+    """All values of a calendar part, in order: public."""
+    match part:
+        case Part.MONTH:
+            return tuple(str(month) for month in range(1, 13))
+        case Part.DAY:
+            return tuple(str(day) for day in range(1, 32))
+        case Part.WEEKDAY:
+            return tuple(str(day) for day in range(1, 8))  # ISO 8601: 1 is Monday
+        case Part.HOUR:
+            return tuple(str(hour) for hour in range(24))
+        case _:
+            assert_never(part)
+
+
+def _place(latitude: Column, longitude: Column) -> Feature:
+    column = Column(
+        name=f"{latitude.name} x {longitude.name}",
+        spark_type="bigint",
+        kind=Kind.PLACE,
+        nullable=latitude.nullable or longitude.nullable,
+        lower=0.0,
+        upper=float((1 << 2 * BITS) - 1),
+        weight=latitude.weight,
+    )
+    return Feature(role=Role.PLACE, columns=(latitude.name, longitude.name), column=column)
+
+
+def _together(columns: tuple[Column, ...]) -> Feature:
+    column = Column(
+        name=" + ".join(column.name for column in columns),
+        spark_type="string",
+        kind=Kind.CATEGORICAL,
+        weight=max(column.weight for column in columns),
+    )
+    return Feature(role=Role.TOGETHER, columns=tuple(c.name for c in columns), column=column)
+
+
+def _gap(low: Column, high: Column) -> Feature:
+    """Days between dates and seconds between timestamps are whole numbers."""
+    are_real = Kind.REAL in (low.kind, high.kind)
+    decimals = [c.decimals for c in (low, high)] if are_real else [None]
+    known = [places for places in decimals if places is not None]
+    column = replace(
+        high,
+        name=f"{high.name} - {low.name}",
+        kind=Kind.REAL if are_real else Kind.INTEGER,
+        lower=0.0,
+        upper=None if high.upper is None or low.lower is None else high.upper - low.lower,
+        decimals=max(known) if len(known) == len(decimals) else None,
+        edges=None,
+        parts=(),
+        format=None,
+    )
+    return Feature(role=Role.GAP, columns=(high.name, low.name), column=column)
+
+
+def _part(column: Column, part: Part) -> Feature:
+    described = Column(
+        name=f"{column.name} {part}",
+        spark_type="string",
+        kind=Kind.ORDERED,
+        nullable=column.nullable,
+        categories=part_categories(part),
+        public=column.public,
+        weight=column.weight,
+    )
+    return Feature(role=Role.PART, columns=(column.name,), column=described, part=part)
+
+
+def _length(column: Column) -> Iterator[Feature]:
+    if column.keep_length:
+        described = Column(
+            name=f"length of {column.name}",
+            spark_type="int",
+            kind=Kind.INTEGER,
+            nullable=column.nullable,
+            lower=0.0,
+            weight=column.weight,
+        )
+        yield Feature(role=Role.LENGTH, columns=(column.name,), column=described)

@@ -1,0 +1,147 @@
+"""Columns from codes: each feature decoded, and columns made from features where they are not one."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from synth.core.calendar import SECONDS_A_DAY, calendar_part
+from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
+from synth.core.feature import Feature, Role, box_of
+from synth.core.prepared import PreparedManifest
+from synth.core.schema import Column, Kind, Part
+from synth.generate import draw
+from synth.lake.columns import from_numbers, from_strings, split
+
+_FURTHEST_DAYS = {Part.WEEKDAY: 3, Part.DAY: 31, Part.MONTH: 184}
+"""How far a day is moved at most until its calendar parts are those that were drawn."""
+
+Codes = Mapping[str, NDArray[np.uint16]]
+Uniforms = Mapping[str, NDArray[np.float64]]
+
+
+def columns_of(
+    manifest: PreparedManifest, codes: Codes, uniforms: Uniforms, types: Mapping[str, pa.DataType]
+) -> dict[str, pa.Array]:
+    """The columns that the manifest's features make, by name: [n] each.
+
+    Args:
+      codes, uniforms: [n] each, by feature name; the uniforms in [0, 1) place values within their bins.
+      types: Arrow type of each column, by name.
+    """
+    books = {codebook.column: codebook for codebook in manifest.codebooks}
+    schema, features = manifest.schema, manifest.features
+    numbers: dict[str, NDArray[np.float64]] = {}
+    made: dict[str, pa.Array] = {}
+    for feature in features:
+        values = (books[feature.name], codes[feature.name], uniforms[feature.name])
+        match feature.role:
+            case Role.PLAIN if feature.column.kind.is_binned:
+                numbers[feature.name] = _numbers(*values)
+            case Role.PLAIN:
+                made[feature.name] = from_strings(_strings(*values), types[feature.name])
+            case Role.PLACE:
+                pair = [schema.column(name) for name in feature.columns]
+                numbers |= _place(pair, _numbers(*values), values[2])
+            case Role.TOGETHER:
+                parts = split(_strings(*values), len(feature.columns))
+                for name, part in zip(feature.columns, parts, strict=True):
+                    made[name] = _typed(part, schema.column(name), types[name])
+            case Role.PART | Role.GAP | Role.LENGTH:
+                pass  # these need the columns that the others make
+    for name in dict.fromkeys(f.columns[0] for f in features if f.role is Role.PART):
+        parts_of = [f for f in features if f.role is Role.PART and f.columns[0] == name]
+        numbers[name] = _with_parts(numbers[name], schema.column(name), parts_of, books, codes, uniforms)
+    gaps = [feature for feature in features if feature.role is Role.GAP]
+    while gaps:
+        ready = [gap for gap in gaps if gap.columns[1] in numbers]
+        if not ready:
+            raise ValueError(f"{gaps[0].columns[1]!r} is not learned, so {gaps[0].columns[0]!r} has no base")
+        for gap in ready:
+            high, low = gap.columns
+            above = _numbers(books[gap.name], codes[gap.name], uniforms[gap.name])
+            upper = schema.column(high).upper
+            most = np.inf if upper is None else np.maximum(numbers[low], upper)
+            numbers[high] = np.minimum(numbers[low] + above, most)
+        gaps = [gap for gap in gaps if gap not in ready]
+    for name, values_of in numbers.items():
+        made[name] = from_numbers(values_of, schema.column(name), types[name])
+    return made
+
+
+def lengths_of(
+    manifest: PreparedManifest, codes: Codes, uniforms: Uniforms
+) -> dict[str, NDArray[np.float64]]:
+    """Learned lengths of made-up text by column: [n] each, NaN for null."""
+    books = {codebook.column: codebook for codebook in manifest.codebooks}
+    lengths = [feature for feature in manifest.features if feature.role is Role.LENGTH]
+    return {f.columns[0]: _numbers(books[f.name], codes[f.name], uniforms[f.name]) for f in lengths}
+
+
+def _numbers(
+    codebook: Codebook, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    assert isinstance(codebook, BinnedCodebook)
+    return codebook.decode(codes, uniforms)
+
+
+def _strings(codebook: Codebook, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> pa.Array:
+    assert isinstance(codebook, CategoricalCodebook)
+    table = pa.array([None, *codebook.categories], pa.string())
+    return table.take(pa.array(codebook.resolve_other(codes, uniforms)))
+
+
+def _typed(values: pa.Array, column: Column, arrow_type: pa.DataType) -> pa.Array:
+    """Strings that were made from a column of any type, as that type again."""
+    if pa.types.is_string(arrow_type) or not column.kind.is_binned:
+        return from_strings(values, arrow_type)
+    return values.cast(arrow_type)
+
+
+def _place(
+    pair: list[Column], cells: NDArray[np.float64], uniforms: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """A place within each cell; where in the cell is drawn from the bits of the uniform."""
+    bits = draw.mix(uniforms.view(np.uint64))
+    up = (bits >> np.uint64(32)).astype(np.float64) * 2.0**-32
+    right = (bits & np.uint64(0xFFFFFFFF)).astype(np.float64) * 2.0**-32
+    latitude, longitude = box_of(*pair).place(cells, up, right)
+    values = {pair[0].name: latitude, pair[1].name: longitude}
+    return {
+        c.name: values[c.name] if c.decimals is None else np.round(values[c.name], c.decimals) for c in pair
+    }
+
+
+def _with_parts(
+    numbers: NDArray[np.float64],
+    column: Column,
+    parts: list[Feature],
+    books: Mapping[str, Codebook],
+    codes: Codes,
+    uniforms: Uniforms,
+) -> NDArray[np.float64]:
+    """Days or seconds moved to the nearest ones with the drawn calendar parts. [n] -> [n].
+
+    A part that is null, or that no day near enough has together with the others, moves nothing.
+    """
+    null = np.isnan(numbers)
+    known = np.where(null, 0.0, numbers)
+    of_day = np.zeros_like(known) if column.kind is Kind.DATE else known % SECONDS_A_DAY
+    days = (known if column.kind is Kind.DATE else np.floor(known / SECONDS_A_DAY)).astype(np.int64)
+    drawn = {f.part: codes[f.name].astype(np.int64) for f in parts if f.part is not None}
+    if Part.HOUR in drawn:
+        hour = drawn.pop(Part.HOUR)
+        within = np.floor(uniforms[f"{column.name} {Part.HOUR}"] * 3600)
+        of_day = np.where(hour > 0, (hour - 1) * 3600.0 + within, of_day)
+    if drawn:
+        furthest = max(_FURTHEST_DAYS[part] for part in drawn)
+        steps = np.array(sorted(range(-furthest, furthest + 1), key=abs))
+        near = days[:, None] + steps  # [n] -> [n, steps]
+        fits = np.ones(near.shape, dtype=bool)
+        for part, wanted in drawn.items():
+            fits &= (calendar_part(near, part) == wanted[:, None]) | (wanted == 0)[:, None]
+        chosen = near[np.arange(len(days)), fits.argmax(axis=1)]
+        days = np.where(fits.any(axis=1), chosen, days)
+    moved = days.astype(np.float64) if column.kind is Kind.DATE else days * float(SECONDS_A_DAY) + of_day
+    return np.where(null, np.nan, moved)

@@ -1,0 +1,110 @@
+"""A feature's values from a batch of the source: numbers or strings, whatever columns it is made from."""
+
+from typing import assert_never
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from synth.core.calendar import SECONDS_A_DAY, calendar_part
+from synth.core.feature import Feature, Role, box_of
+from synth.core.grid import DecimalGrid, FloatGrid, Grid, LinearGrid
+from synth.core.schema import Column, Kind, Part, TableSchema
+from synth.lake.columns import joined, to_numbers, to_strings
+
+_DATES = LinearGrid(-43_829.0, 54_787.0, 1.0)
+"""Days from 1850-01-01 to 2120-01-01."""
+_TIMESTAMPS = LinearGrid(-2_208_988_800.0, 4_733_510_400.0, 600.0)
+"""Ten-minute steps from 1900-01-01 to 2120-01-01."""
+_LARGEST_LINEAR = 1 << 20
+
+
+def grid_for(column: Column) -> Grid:
+    """The public grid on which a binned column is counted: declared bounds make it finer.
+
+    A bound that is declared on one side only is applied to the bins afterwards.
+    """
+    lower, upper = column.lower, column.upper
+    if lower is not None and upper is not None:
+        match column.kind:
+            case Kind.PLACE:
+                return LinearGrid(lower, upper + 1, 1.0)
+            case Kind.INTEGER | Kind.DATE:
+                steps = upper + 1 - lower
+                return LinearGrid(lower, upper + 1, float(max(1, -(-steps // _LARGEST_LINEAR))))
+            case Kind.TIMESTAMP:
+                steps = upper + 1 - lower
+                return LinearGrid(lower, upper + 1, max(1.0, float(-(-steps // _LARGEST_LINEAR))))
+            case Kind.REAL if column.decimals is not None:
+                unit = 10.0**column.decimals
+                first, last = round(lower * unit), round(upper * unit) + 1
+                step = float(max(1, -(-(last - first) // _LARGEST_LINEAR)))
+                return DecimalGrid(LinearGrid(first, last, step), column.decimals)
+            case _:
+                return LinearGrid(lower, upper, (upper - lower) / (1 << 16))
+    match column.kind:
+        case Kind.DATE:
+            return _DATES
+        case Kind.TIMESTAMP:
+            return _TIMESTAMPS
+        case Kind.REAL if column.decimals is not None:
+            return DecimalGrid(FloatGrid(), column.decimals)
+        case _:
+            return FloatGrid()
+
+
+def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> NDArray[np.float64]:
+    """Numbers of a binned feature, NaN where null. -> float64 [n]."""
+    columns = [schema.column(name) for name in feature.columns]
+    match feature.role:
+        case Role.PLAIN:
+            numbers = to_numbers(batch.column(feature.name), feature.column)
+            decimals = feature.column.decimals
+            # As a value is written out it is counted: at its digits.
+            return numbers if decimals is None else np.round(numbers, decimals)
+        case Role.PLACE:
+            latitude, longitude = (to_numbers(batch.column(c.name), c) for c in columns)
+            return box_of(*columns).cell(latitude, longitude)
+        case Role.GAP:
+            high, low = (to_numbers(batch.column(c.name), c) for c in columns)
+            gap: NDArray[np.float64] = np.maximum(high - low, 0.0)
+            return gap if feature.column.decimals is None else np.round(gap, feature.column.decimals)
+        case Role.LENGTH:
+            lengths = pc.utf8_length(to_strings(batch.column(columns[0].name))).cast(pa.float64())
+            return np.asarray(lengths.fill_null(np.nan).to_numpy(zero_copy_only=False), dtype=np.float64)
+        case Role.TOGETHER | Role.PART:
+            raise ValueError(f"{feature.name!r} has no numbers")
+        case _:
+            assert_never(feature.role)
+
+
+def strings_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> pa.Array:
+    """Strings of a categorical feature, nulls kept; dictionary-encoded columns stay so. [n]."""
+    columns = [schema.column(name) for name in feature.columns]
+    match feature.role:
+        case Role.PLAIN:
+            values = batch.column(feature.name)
+            return values if pa.types.is_dictionary(values.type) else to_strings(values)
+        case Role.TOGETHER:
+            values = [to_strings(batch.column(c.name)) for c in columns]
+            return joined(values)
+        case Role.PART:
+            assert feature.part is not None
+            numbers = to_numbers(batch.column(columns[0].name), columns[0])
+            return _part(numbers, columns[0].kind, feature.part)
+        case Role.PLACE | Role.GAP | Role.LENGTH:
+            raise ValueError(f"{feature.name!r} has no strings")
+        case _:
+            assert_never(feature.role)
+
+
+def _part(numbers: NDArray[np.float64], kind: Kind, part: Part) -> pa.Array:
+    """The calendar part of days (dates) or seconds (timestamps) since 1970-01-01."""
+    null = np.isnan(numbers)
+    known = np.where(null, 0, numbers)
+    days = known if kind is Kind.DATE else np.floor(known / SECONDS_A_DAY)
+    values = calendar_part(days.astype(np.int64), part)
+    if part is Part.HOUR:
+        values = np.floor(known % SECONDS_A_DAY / 3600).astype(np.int64)
+    return pa.array(values, mask=null).cast(pa.string())
