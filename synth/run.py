@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from synth.evaluate.evaluation import PrivacyStatement
+    from synth.lake.batches import SourceBatches
     from synth.track.tracker import StageTrack, Tracker
 
 STAGES = ("scan", "mask", "prepare", "train", "generate", "evaluate")
@@ -127,6 +128,15 @@ class Run:
         return bound_contribution(
             self.source, self.config.privacy.privacy_unit, self.workspace.secret("rows")
         )
+
+    def batches(self) -> "SourceBatches":
+        """The bounded source as Arrow batches, read without Spark where that gives the same rows."""
+        from synth.lake.batches import SourceBatches, readable_files
+
+        unit = self.config.privacy.privacy_unit
+        files = readable_files(self.source, self.config.source) if unit.entity is None else None
+        salt = self.workspace.secret("unit")
+        return SourceBatches(frame=self.bounded_source(), unit=unit, salt=salt, files=files)
 
     @cached_property
     def source(self) -> "DataFrame":

@@ -3,14 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.core.mixing import mix
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The splitmix64 finalizer, a bijection of 64-bit integers. Source: Steele, Lea, Flood 2014."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def bits(row_ids: NDArray[np.int64], seed: int, draws: int, *, stream: int = 0) -> NDArray[np.uint64]:

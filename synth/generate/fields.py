@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from synth.core.calendar import SECONDS_A_DAY, calendar_part
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
 from synth.core.feature import Feature, Role, box_of
+from synth.core.mixing import mix
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, Part
-from synth.generate import draw
 from synth.lake.columns import from_numbers, from_strings, split
 
 _FURTHEST_DAYS = {Part.WEEKDAY: 3, Part.DAY: 31, Part.MONTH: 184}
@@ -103,7 +103,7 @@ def _place(
     pair: list[Column], cells: NDArray[np.float64], uniforms: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """A place within each cell; where in the cell is drawn from the bits of the uniform."""
-    bits = draw.mix(uniforms.view(np.uint64))
+    bits = mix(uniforms.view(np.uint64))
     up = (bits >> np.uint64(32)).astype(np.float64) * 2.0**-32
     right = (bits & np.uint64(0xFFFFFFFF)).astype(np.float64) * 2.0**-32
     latitude, longitude = box_of(*pair).place(cells, up, right)

@@ -29,8 +29,8 @@ def encode(
 
 
 def code_type(codebook: Codebook) -> pa.DataType:
-    """The smallest type that Spark has for the codes: int16 or int32, for Spark knows no unsigned ones."""
-    return pa.int16() if codebook.n_codes <= 1 << 15 else pa.int32()
+    """The smallest type that holds the codes; Spark reads it as the next larger signed one."""
+    return pa.uint8() if codebook.n_codes <= 1 << 8 else pa.uint16()
 
 
 def encode_batch(

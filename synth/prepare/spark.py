@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.sql import Column as SparkColumn
+from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import IntegerType, LongType, ShortType, StructField, StructType
 
 from synth.core.feature import Feature, features_of
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
-from synth.core.schema import PrivacyUnit, TableSchema
+from synth.core.schema import TableSchema
 from synth.errors import ConfigError
-from synth.lake.tables import map_in_arrow, quoted
-from synth.prepare.encode import code_type, encode_batch
+from synth.lake.batches import SourceBatches
+from synth.lake.tables import quoted
+from synth.prepare.coded_files import PACKED, WRITTEN, pack, write_file
 from synth.prepare.schema import Field
 from synth.prepare.summary import Summary, count_batches
 
@@ -32,19 +32,18 @@ def fields_of(frame: DataFrame) -> list[Field]:
 
 
 def collect_summary(
-    frame: DataFrame, schema: TableSchema, *, pruned: Mapping[str, int], max_distinct: int
+    source: SourceBatches, schema: TableSchema, *, pruned: Mapping[str, int], max_distinct: int
 ) -> Summary:
     """Exact counts of all features, and of rows and units, in one pass over the table.
 
     Args:
-      frame: source rows, already bounded to `schema.unit.max_rows` per unit.
+      source: rows already bounded to `schema.unit.max_rows` per unit.
       pruned: categories of a feature with so few rows or fewer stay on the cluster.
       max_distinct: most categories of one feature that may come to the driver.
     Raises: ConfigError naming a feature with more.
     """
     features = features_of(schema)
     names = list(dict.fromkeys(name for feature in features for name in feature.columns))
-    counted = frame.select(*(quoted(name) for name in names)) if names else frame
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from count_batches(iter(batches), features, schema, max_held=_MOST_HELD)
@@ -52,7 +51,7 @@ def collect_summary(
     least = [F.lit(number) for k, f in enumerate(features) for number in (k, pruned.get(f.name, 0))]
     is_kept = F.col("category").isNull() | (F.col("count") > F.create_map(*least)[F.col("feature")])
     records = (
-        map_in_arrow(counted, count, _RECORD)
+        source.map(names or source.frame.columns[:1], count, _RECORD)
         .groupBy("feature", "category", "cell")
         .agg(F.sum("count").alias("count"))
         .where(is_kept if features else F.lit(True))
@@ -65,7 +64,7 @@ def collect_summary(
         records.unpersist()
     n_units = None
     if schema.unit.entity is not None:
-        n_units = frame.select(quoted(schema.unit.entity)).distinct().count()
+        n_units = source.frame.select(quoted(schema.unit.entity)).distinct().count()
     return Summary.of_records(collected, len(features), n_units)
 
 
@@ -80,49 +79,36 @@ def _check_distinct(records: DataFrame, features: Sequence[Feature], max_distinc
         )
 
 
-def write_codes(
-    frame: DataFrame, manifest: PreparedManifest, folder: Path, *, files: int, salt: bytes
-) -> None:
+def write_codes(source: SourceBatches, manifest: PreparedManifest, folder: Path, *, files: int) -> int:
     """Write the coded table as `files` Parquet files; all rows of a privacy unit share one file.
 
     Which file a row goes to is a keyed hash of its unit alone, so one row's place says nothing of others.
+    Args:
+      folder: on a file system that all workers mount; made here.
+    Returns: rows written, exact: for the trusted side only.
     """
-    unit = frame.withColumn(UNIT_COLUMN, _unit_hash(frame, manifest.schema.unit, salt))
     codebooks, features, schema = manifest.codebooks, manifest.features, manifest.schema
-    coded_schema = StructType(
-        [
-            StructField(UNIT_COLUMN, LongType(), False),
-            *(
-                StructField(
-                    codebook.column,
-                    ShortType() if pa.types.is_int16(code_type(codebook)) else IntegerType(),
-                    False,
-                )
-                for codebook in codebooks
-            ),
-        ]
+    names = list(dict.fromkeys(name for feature in features for name in feature.columns))
+    folder.mkdir()
+
+    def encode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        task = _task()
+        yield from pack(batches, features, codebooks, schema, files=files, task=task)
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from write_file(batches, codebooks, folder, file=_task(), files=files)
+
+    written = (
+        source.map([UNIT_COLUMN, *names], encode, PACKED)
+        .repartitionById(files, F.col("file"))
+        .sortWithinPartitions("task", "number")  # the same files from the same tasks
+        .mapInArrow(write, WRITTEN)
+        .collect()
     )
-    names = [field.name for field in coded_schema.fields]
-
-    def encode_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            coded = {
-                UNIT_COLUMN: batch.column(UNIT_COLUMN),
-                **encode_batch(batch, features, codebooks, schema),
-            }
-            yield pa.RecordBatch.from_arrays([coded[name] for name in names], names=names)
-
-    kept = [quoted(name) for name in dict.fromkeys(n for feature in features for n in feature.columns)]
-    (
-        map_in_arrow(unit.select(F.col(UNIT_COLUMN), *kept), encode_partition, coded_schema)
-        .repartitionById(files, F.pmod(F.col(UNIT_COLUMN), F.lit(files)).cast("int"))
-        .write.option("maxRecordsPerFile", 0)  # a unit split over files would be split over ranks
-        .mode("errorifexists")
-        .parquet(f"file://{folder.absolute()}")
-    )
+    return sum(row["rows"] for row in written)
 
 
-def _unit_hash(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> SparkColumn:
-    names = frame.columns if unit.entity is None else [unit.entity]
-    secret = F.lit(int.from_bytes(salt[:8], "big", signed=True))
-    return F.xxhash64(secret, *(quoted(name) for name in names))
+def _task() -> int:
+    context = TaskContext.get()
+    assert context is not None, "runs in a Spark task only"
+    return context.partitionId()

@@ -21,12 +21,16 @@ RECORD_TYPES = {"feature": pa.int32(), "category": pa.string(), "cell": pa.int64
 """A record: feature number, category or cell, count; neither category nor cell means null."""
 
 
+_NO_CELLS = np.zeros(0, dtype=np.int64)
+
+
 @dataclass(kw_only=True)
 class Tally:
     """Counts of one feature while batches come in: of its categories, or of its grid cells; nulls apart."""
 
     categories: Counter[str] = field(default_factory=Counter)
-    cells: Counter[int] = field(default_factory=Counter)
+    cells: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
+    counts: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
     nulls: int = 0
     _waiting: list[NDArray[np.int64]] = field(default_factory=list)
     _n_waiting: int = 0
@@ -39,10 +43,11 @@ class Tally:
             self.categories.update(dict(zip(values, counts, strict=True)))
             return
         numbers = numbers_of(feature, batch, schema)
-        known = numbers[~np.isnan(numbers)]
-        self.nulls += len(numbers) - len(known)
-        self._waiting.append(grid_for(feature.column).cell(known))
-        self._n_waiting += len(known)
+        null = np.isnan(numbers)
+        n_null = int(np.count_nonzero(null))
+        self.nulls += n_null
+        self._waiting.append(grid_for(feature.column).cell(numbers[~null] if n_null else numbers))
+        self._n_waiting += len(numbers) - n_null
         if self._n_waiting >= _BUFFERED:
             self._settle()
 
@@ -50,8 +55,9 @@ class Tally:
         """Count what waits: many cells at once cost less than few at a time."""
         if self._waiting:
             counted = pc.value_counts(pa.array(np.concatenate(self._waiting)))
-            cells, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
-            self.cells.update(dict(zip(cells, counts, strict=True)))
+            cells = np.concatenate([self.cells, counted.field("values").to_numpy()])
+            counts = np.concatenate([self.counts, counted.field("counts").to_numpy()])
+            self.cells, self.counts = _added_up(cells, counts)
         self._waiting, self._n_waiting = [], 0
 
     @property
@@ -65,8 +71,8 @@ class Tally:
         if self.categories:
             names = pa.array(self.categories.keys(), pa.string())
             yield _records(number, names, None, self.categories.values())
-        if self.cells:
-            yield _records(number, None, pa.array(self.cells.keys(), pa.int64()), self.cells.values())
+        if len(self.cells):
+            yield _records(number, None, pa.array(self.cells), self.counts)
         if self.nulls:
             yield _records(number, None, None, [self.nulls])
 
@@ -105,7 +111,10 @@ def _count_strings(values: pa.Array) -> tuple[list[str], list[int], int]:
 
 
 def _records(
-    number: int, categories: pa.Array | None, cells: pa.Array | None, counts: Iterable[int]
+    number: int,
+    categories: pa.Array | None,
+    cells: pa.Array | None,
+    counts: Iterable[int] | NDArray[np.int64],
 ) -> pa.RecordBatch:
     counted = pa.array(counts, pa.int64())
     n = len(counted)
@@ -165,8 +174,16 @@ def _summary_of(records: pa.Table) -> FeatureSummary:
     names = records["category"].filter(pa.array(is_category)).to_pylist()
     for name, count in zip(names, counts[is_category].tolist(), strict=True):
         categories[name] += count
-    cells, place = np.unique(records["cell"].filter(pa.array(is_cell)).to_numpy(), return_inverse=True)
-    sums = np.zeros(len(cells), dtype=np.int64)
-    np.add.at(sums, place, counts[is_cell])
+    cells, sums = _added_up(records["cell"].filter(pa.array(is_cell)).to_numpy(), counts[is_cell])
     nulls = int(counts[~is_category & ~is_cell].sum())
-    return FeatureSummary(categories=dict(categories), cells=cells.astype(np.int64), counts=sums, nulls=nulls)
+    return FeatureSummary(categories=dict(categories), cells=cells, counts=sums, nulls=nulls)
+
+
+def _added_up(
+    cells: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct cells in order with the sums of their counts. [n], [n] -> [m], [m]."""
+    order = np.argsort(cells, kind="stable")
+    cells, counts = cells[order].astype(np.int64), counts[order].astype(np.int64)
+    firsts = np.flatnonzero(np.concatenate([[True], np.diff(cells) != 0])[: len(cells)])
+    return cells[firsts], np.add.reduceat(counts, firsts) if len(firsts) else counts

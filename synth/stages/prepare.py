@@ -54,9 +54,10 @@ def prepare(run: Run) -> None:
         events = plan.events()
         run.ledger.check(run.spend("prepare", events), config.privacy.budget)
         with readable_errors(config.source):
+            source = run.batches()
             run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
             most = config.prepare.max_distinct
-            summary = collect_summary(frame, schema, pruned=plan.pruned(), max_distinct=most)
+            summary = collect_summary(source, schema, pruned=plan.pruned(), max_distinct=most)
             receipt = run.charge("prepare", events)
             manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
             if not manifest.codebooks:
@@ -67,13 +68,7 @@ def prepare(run: Run) -> None:
             run.say(f"prepare: encoding into {manifest.domain.total} codes")
             with write_artifact(run.workspace.prepared, key) as folder:
                 write_json(folder / "prepared.json", manifest.to_dict())
-                write_codes(
-                    frame,
-                    manifest,
-                    folder / "codes",
-                    files=config.prepare.files,
-                    salt=run.workspace.secret("unit"),
-                )
+                write_codes(source, manifest, folder / "codes", files=config.prepare.files)
         stage.metrics(
             {
                 "released_rows": manifest.n_rows,

@@ -9,7 +9,7 @@ import synth
 
 HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow")
 LIGHT = ("stages", "core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
-NEEDS_SPARK = ("synth.lake.session", "synth.lake.tables", "synth.lake.targets")
+NEEDS_SPARK = ("synth.lake.batches", "synth.lake.session", "synth.lake.tables", "synth.lake.targets")
 
 
 def light_modules() -> list[str]:

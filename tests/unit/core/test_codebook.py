@@ -1,5 +1,7 @@
 """decode(encode(x)) is x, or a value of its bin; null and unseen included."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from synth.core.codebook import (
     codebook_from_dict,
     codebook_to_dict,
 )
+from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
 COLOURS = CategoricalCodebook(column="colour", categories=("red", "blue"), counts=(1.0, 30.0, 10.0, 5.0))
@@ -37,9 +40,22 @@ def test_a_category_comes_back_as_itself_and_null_as_null() -> None:
 def test_the_rest_is_resampled_from_the_released_categories_by_count() -> None:
     codes = COLOURS.encode(np.array(["green"] * 10_000, dtype=object))
     assert set(codes.tolist()) == {COLOURS.other_code}
-    drawn = COLOURS.decode(codes, np.random.default_rng(0).random(10_000))
+    large_rest = replace(COLOURS, counts=(1.0, 30.0, 10.0, 30.0))
+    drawn = large_rest.decode(codes, np.random.default_rng(0).random(10_000))
     assert abs(np.mean(drawn == "red") - 0.75) < 0.02  # 4.6 standard deviations
     assert set(drawn) == {"red", "blue"}
+
+
+def test_no_category_weighs_more_in_the_rest_than_the_rest_itself() -> None:
+    """The rest of 5 has no room for the 30 of red: red and blue share it evenly."""
+    codes = np.full(10_000, COLOURS.other_code, dtype=np.uint16)
+    drawn = COLOURS.decode(codes, np.random.default_rng(0).random(10_000))
+    assert abs(np.mean(drawn == "red") - 0.5) < 0.025  # 5 standard deviations
+
+
+def test_a_rest_without_any_category_is_null() -> None:
+    empty = CategoricalCodebook(column="x", categories=(), counts=(1.0, 5.0))
+    assert empty.decode(np.array([0, 1], dtype=np.uint16), np.zeros(2)).tolist() == [None, None]
 
 
 def test_a_declared_list_is_closed_so_another_value_is_unknown() -> None:
@@ -85,7 +101,10 @@ def test_values_within_a_bin_follow_the_mass_of_its_cells() -> None:
     assert codebook_from_dict(codebook_to_dict(book)) == book
 
 
-@pytest.mark.parametrize("codebook", [COLOURS, AGES, PRICES])
+POWERED = replace(PRICES, power=PowerTransform(power=0.5, mean=1.0, std=2.0))
+
+
+@pytest.mark.parametrize("codebook", [COLOURS, AGES, PRICES, POWERED])
 def test_a_codebook_survives_its_file(codebook: CategoricalCodebook | BinnedCodebook) -> None:
     assert codebook_from_dict(codebook_to_dict(codebook)) == codebook
 
@@ -97,3 +116,27 @@ def test_bins_out_of_order_and_counts_that_are_not_numbers_are_refused() -> None
         CategoricalCodebook(column="x", categories=("a",), counts=(0, float("nan"), 0))
     with pytest.raises(ValueError, match="codes"):
         CategoricalCodebook(column="x", categories=("a",), counts=(0,))
+    with pytest.raises(ValueError, match="differ"):
+        CategoricalCodebook(column="x", categories=("a", "a"), counts=(0, 1, 1, 0))
+    with pytest.raises(ValueError, match="not binned"):
+        BinnedCodebook(column="x", kind=Kind.ORDERED, lowers=(), uppers=(), counts=(0,))
+    with pytest.raises(ValueError, match="counts > 0"):
+        BinnedCodebook(
+            column="x", kind=Kind.REAL, lowers=(0,), uppers=(1,), counts=(0, 1), cells=(((0, 1, 0.0),),)
+        )
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_a_place_comes_back_as_a_whole_cell_number_of_its_bin(uniform: float) -> None:
+    book = BinnedCodebook(column="place", kind=Kind.PLACE, lowers=(0, 64), uppers=(16, 128), counts=(0, 1, 1))
+    back = book.decode(np.array([0, 1, 2], dtype=np.uint16), np.full(3, uniform))
+    assert np.isnan(back[0])
+    assert back[1:].tolist() == np.floor(back[1:]).tolist()
+    assert 0 <= back[1] < 16
+    assert 64 <= back[2] < 128
+
+
+def test_a_codebook_without_bins_knows_null_alone() -> None:
+    book = BinnedCodebook(column="x", kind=Kind.REAL, lowers=(), uppers=(), counts=(0,))
+    assert book.encode(np.array([1.0, float("nan")])).tolist() == [0, 0]
+    assert np.isnan(book.decode(np.zeros(2, dtype=np.uint16), np.zeros(2))).all()
