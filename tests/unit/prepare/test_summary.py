@@ -1,6 +1,8 @@
 """A summary is exact however its batches are cut, ordered, encoded or handed on."""
 
 import datetime
+import itertools
+import random
 from collections import Counter
 from collections.abc import Callable
 
@@ -72,11 +74,11 @@ def test_the_summary_is_the_exact_count_of_every_value(summarize: Summarize, row
 
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=5), shuffle=st.randoms(use_true_random=False))
 def test_batches_cut_anywhere_in_any_order_give_one_summary(
-    summarize: Summarize, rows: list[Row], cuts: list[int], shuffle: "np.random.Generator"
+    summarize: Summarize, rows: list[Row], cuts: list[int], shuffle: random.Random
 ) -> None:
     bounds = [0, *sorted(cuts), len(rows)]
-    batches = [batch_of(rows[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
-    shuffle.shuffle(batches)  # type: ignore[arg-type]
+    batches = [batch_of(rows[a:b]) for a, b in itertools.pairwise(bounds)]
+    shuffle.shuffle(batches)
     assert same(summarize(batches, SCHEMA), summarize([batch_of(rows)], SCHEMA))
 
 
