@@ -200,7 +200,7 @@ class PrepareWeights(_Section):
 
     counts: Annotated[float, Field(gt=0)] = 0.5
     declared: Annotated[float, Field(gt=0)] = 2.0
-    found: Annotated[float, Field(gt=0)] = 16.0
+    found: Annotated[float, Field(gt=0)] = 18.0
     bins: Annotated[float, Field(gt=0)] = 3.0
 
 

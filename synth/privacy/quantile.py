@@ -16,11 +16,11 @@ _SIGNIFICANT_ROOT = 4.5
 """Noise standard deviations above which a root's count is more than noise: there are many roots."""
 _SIGNIFICANT = 3.0
 """The same for a child of a node that is known to hold something."""
-_SIGNIFICANT_HALF = 2.0
+_SIGNIFICANT_HALF = 1.5
 """The same for half of the children together."""
 _SPLIT = 4.0
 """The same for a node that is worth splitting."""
-_SHAPE = 2.0
+_SHAPE = 2.5
 """Noise standard deviations by which an uneven split must differ from an even one."""
 _FINER = 16
 """Nodes are split down to so many to a bin: thin tails then end where their values end."""

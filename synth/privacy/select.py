@@ -37,7 +37,7 @@ def select_keys(
 
 def pruned_count(scale: float, *, max_rows: int) -> int:
     """Rows up to which a key may stay uncounted: too few, at this noise, to change its threshold much."""
-    return 0 if scale == 0 else max(max_rows, int(scale / 10))
+    return 0 if scale == 0 else max(max_rows, int(scale / 20))
 
 
 def key_threshold(receipt: Receipt, *, max_rows: int, pruned: int = 0) -> int:
