@@ -1,5 +1,6 @@
 """What the stages of one workspace share: the book, the session, the source, and what may be used again."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from synth import spending
 from synth.config.load import config_hash
-from synth.config.sections import Config, Source, Target
+from synth.config.sections import Config, Privacy, Source, Target
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
 from synth.errors import ArtifactError, ConfigError
 from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, read_json
 from synth.lake.workspace import Workspace
 from synth.privacy.budget import Event, Spend
-from synth.privacy.ledger import Ledger, Receipt
+from synth.privacy.entry import Receipt
+from synth.privacy.ledger import Ledger
+from synth.privacy.policy import Cap
 from synth.privacy.view import Spent, spent
 
 if TYPE_CHECKING:
@@ -104,11 +107,55 @@ class Run:
         told = f"epsilon spent so far: {now.epsilon:.4g}" if now.unprotected == 0 else "NOT PRIVATE"
         self.say(f"{name}: done in {seconds:.1f} s; {told}")
 
-    def charge(self, stage: str, events: tuple[Event, ...]) -> Receipt:
-        """Charge a stage's events to the table's book; BudgetExceeded if they do not fit."""
-        receipt = self.ledger.charge(self.spend(stage, events), self.config.privacy.budget)
+    @cached_property
+    def privacy(self) -> Privacy:
+        """The configuration's privacy, lowered to the table's policy where that allows less."""
+        asked, policy = self.config.privacy, self.ledger.policy(self.config.name)
+        if policy is None or asked.epsilon is None:
+            return asked
+        most = [policy.total.epsilon, policy.period_epsilon or policy.total.epsilon, asked.epsilon]
+        limits = {"epsilon": min(most), "delta": min(policy.total.delta, asked.delta)}
+        return asked.model_copy(update=limits)
+
+    def check(self, stage: str, events: tuple[Event, ...]) -> None:
+        """Raise BudgetExceeded if `reserve` would: before long work."""
+        self.ledger.check(self.spend(stage, events), self.config.privacy.budget)
+
+    def reserve(self, stage: str, events: tuple[Event, ...]) -> Receipt:
+        """Reserve a stage's events in the table's book; BudgetExceeded if they do not fit."""
+        receipt = self.ledger.reserve(self.spend(stage, events), self.config.privacy.budget)
         self.say(f"{stage}: charged to the ledger as entry {receipt.entry}")
         return receipt
+
+    def settle(self, receipt: Receipt, key: str | None = None, content: Any = None) -> None:
+        """Say that what was reserved was drawn, and keep the released value for whoever asks for it again.
+
+        Args:
+          key: of the stage's artifact; None keeps nothing.
+          content: released, plain values for JSON.
+        """
+        text = "" if key is None else json.dumps(content)
+        self.ledger.settle(self.config.name, receipt, key=key, content=text)
+
+    def kept(self, stage: str, key: str | None) -> Any:
+        """What the book kept of the same release, made from the same input and settings; None if nothing.
+
+        It was paid for, in this workdir or in another one, by this user or by another.
+        """
+        if key is None or self.fresh:
+            return None
+        release = self.ledger.release(self.config.name, key)
+        if release is None:
+            return None
+        self.say(f"{stage}: entry {release.entry} of the ledger paid for it already; nothing is charged")
+        return json.loads(release.content)
+
+    def caps(self) -> list[Cap]:
+        """Every limit that a new charge must keep to; none without privacy."""
+        budget = self.config.privacy.budget
+        if budget is None:
+            return []
+        return self.ledger.caps(self.config.name, budget, self.config.privacy.partitions_read)
 
     def spend(self, stage: str, events: tuple[Event, ...]) -> Spend:
         """The events as a spend of this table, run and configuration."""
@@ -119,6 +166,7 @@ class Run:
             events=events,
             run=self.workspace.run_id,
             config=config_hash(self.config),
+            partitions=self.config.privacy.partitions_read,
         )
 
     def bounded_source(self) -> "DataFrame":
@@ -134,14 +182,15 @@ class Run:
         from synth.lake.batches import SourceBatches, readable_files
 
         unit = self.config.privacy.privacy_unit
-        files = readable_files(self.source, self.config.source) if unit.entity is None else None
+        is_whole = unit.entity is None and self.config.privacy.partitions is None
+        files = readable_files(self.source, self.config.source) if is_whole else None
         salt = self.workspace.secret("unit")
         return SourceBatches(frame=self.bounded_source(), unit=unit, salt=salt, files=files)
 
     @cached_property
     def source(self) -> "DataFrame":
         """The source without dropped columns, checked against the configuration."""
-        from synth.lake.tables import check_columns, check_lines, check_not_empty, read_table
+        from synth.lake.tables import check_columns, check_lines, check_not_empty, quoted, read_table
         from synth.lake.targets import check_apart
 
         config = self.config
@@ -153,6 +202,8 @@ class Run:
             {"target.path": config.target.path, "mask.path": config.mask.path},
         )
         named = config.relations.named
+        if config.privacy.partitions is not None:
+            named["privacy.partitions.column"] = config.privacy.partitions.column
         if config.privacy.privacy_unit.entity is not None:
             named["privacy.unit.entity"] = config.privacy.privacy_unit.entity
         if config.evaluate.target is not None:
@@ -164,6 +215,11 @@ class Run:
         if all(name in config.columns and config.columns[name].is_not_learned for name in frame.columns):
             raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
         check_lines(self.spark, config.source)
+        partitions = config.privacy.partitions
+        if partitions is not None:
+            # Rows elsewhere are not looked at: their budget is not touched.
+            frame = frame.where(quoted(partitions.column).cast("string").isin(*partitions.values))
+            check_not_empty(frame, config.source)
         return frame.drop(*(name for name, column in config.columns.items() if column.drop))
 
     @cached_property
@@ -211,9 +267,10 @@ class Run:
             )
 
     def check_paid(self, entries: tuple[int, ...], folder: Path) -> None:
-        """Raise ArtifactError unless this book holds the entries, charged by this workspace's run."""
-        held = {line.id: line.run for line in self.ledger.entries(self.config.name)}
-        if any(held.get(entry) != self.workspace.run_id for entry in entries):
+        """Raise ArtifactError unless this book holds the entries, charged by this workspace's run or kept."""
+        table, own = self.config.name, self.workspace.run_id
+        ours = {line.id for line in self.ledger.entries(table) if line.run == own}
+        if not all(entry in ours or self.ledger.keeps(table, entry) for entry in entries):
             raise ArtifactError(
                 f"{folder} was paid for in another ledger than this one; set ledger.url or LAKESYNTH_LEDGER "
                 "to that one, or use another --workdir"

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from synth.core.entity import Entity
 from synth.core.schema import Kind, Part, PrivacyUnit
-from synth.privacy.budget import Budget
+from synth.privacy.budget import Budget, Partitions
 
 
 class _Section(BaseModel):
@@ -94,8 +94,21 @@ class Split(_Section):
         return self
 
 
+class PartitionSettings(_Section):
+    """The only partitions that a run reads; the user declares that each privacy unit lives in one."""
+
+    column: str
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _as_strings(cls, values: Any) -> Any:
+        return [str(value) for value in values] if isinstance(values, list | tuple) else values
+
+
 class Privacy(_Section):
     unit: Literal["row"] | EntityUnit = "row"
+    partitions: PartitionSettings | None = None
     epsilon: float | None = 1.0
     delta: float = 1e-5
     split: Split = Split()
@@ -119,6 +132,13 @@ class Privacy(_Section):
     def budget(self) -> Budget | None:
         """The cap; None if the user asked for no privacy."""
         return None if self.epsilon is None else Budget(epsilon=self.epsilon, delta=self.delta)
+
+    @property
+    def partitions_read(self) -> Partitions | None:
+        """What the book is told of the partitions; None for the whole table."""
+        if self.partitions is None:
+            return None
+        return Partitions(column=self.partitions.column, values=tuple(sorted(set(self.partitions.values))))
 
     @property
     def privacy_unit(self) -> PrivacyUnit:

@@ -19,7 +19,7 @@ from synth.prepare.plan import PreparePlan, Purpose
 from synth.prepare.power import fit_power
 from synth.prepare.summary import FeatureSummary, Summary
 from synth.privacy import noise
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.quantile import release_mass
 from synth.privacy.select import pruned_count, select_keys
 

@@ -16,7 +16,7 @@ from synth.core.schema import TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.select import pruned_count
 
 _LEAST_SIGNAL = 4.0

@@ -94,6 +94,29 @@ def event_from_dict(fields: dict[str, Any]) -> Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Partitions:
+    """Some partitions of a table: the rows with one of `values`, as strings, in `column`.
+
+    Charges on partitions that have none in common compose in parallel, for the user declared that all rows
+    of a privacy unit lie in one partition.
+    """
+
+    column: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check.at_least(len(self.values), 1, "the number of partitions")
+
+    def __str__(self) -> str:
+        return f"{self.column} in ({', '.join(self.values)})"
+
+    @staticmethod
+    def from_dict(fields: dict[str, Any]) -> "Partitions":
+        """The partitions that `dataclasses.asdict` described."""
+        return Partitions(column=fields["column"], values=tuple(fields["values"]))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Spend:
     """What one stage is about to release from one table, before any noise is drawn."""
 
@@ -104,3 +127,5 @@ class Spend:
     run: str
     config: str
     """Hash of the configuration that asked for it."""
+    partitions: Partitions | None = None
+    """The partitions that it looks at; None for the whole table."""

@@ -7,6 +7,7 @@ from synth.core import check
 from synth.errors import BudgetExceeded
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DpSgdSteps, Event, NoPrivacy
+from synth.privacy.policy import Cap
 
 _CALIBRATED = object()
 _LEAST_SHARE = 0.1
@@ -94,14 +95,20 @@ class DpSgdSpec:
             return self.sample_rate
         return min(1.0, self.expected_batch_size / max(n_units, 1))
 
-    def calibrate(self, budget: Budget, prior: Sequence[Event], n_units: int) -> DpSgdPlan:
-        """Spend all that `prior` left of the budget on the noise of this training.
+    def calibrate(self, caps: Sequence[Cap], n_units: int) -> DpSgdPlan:
+        """Spend all that is left under the tightest cap on the noise of this training.
 
         Args:
           n_units: released number of privacy units.
         Raises: BudgetExceeded if nothing is left, or so little that the model would be noise.
         """
         rate = self.rate(n_units)
+        return max(
+            (self._under(cap.budget, cap.prior, rate, n_units) for cap in caps),
+            key=lambda plan: plan.noise_multiplier,
+        )
+
+    def _under(self, budget: Budget, prior: Sequence[Event], rate: float, n_units: int) -> DpSgdPlan:
         try:
             noise_multiplier = accountant.calibrate_noise_multiplier(
                 prior, budget=budget, sample_rate=rate, steps=self.steps

@@ -1,15 +1,17 @@
 """The append-only book of what was spent on each table, across runs and people.
 
-Charging persists the events before any noise is drawn, under one exclusive transaction, so that
-processes that try at once cannot overspend together, and a crash leaves the charge spent.
+Reserving persists the events before any noise is drawn, under one exclusive transaction, so that processes
+that try at once cannot overspend together, and a crash leaves the reservation spent. Settling says that
+what was paid for was drawn, and keeps it, so that it need never be paid for again.
 """
 
 import getpass
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,52 +22,28 @@ from sqlalchemy.exc import SQLAlchemyError
 import synth
 from synth.errors import BudgetExceeded, ConfigError
 from synth.privacy import accountant
-from synth.privacy.budget import Budget, Event, NoPrivacy, Spend, event_from_dict, event_to_dict
-
-_METADATA = sql.MetaData()
-_ENTRIES = sql.Table(
-    "entries",
-    _METADATA,
-    sql.Column("id", sql.Integer, primary_key=True, autoincrement=True),
-    sql.Column("table_name", sql.String(255), nullable=False, index=True),
-    sql.Column("unit", sql.String(255), nullable=False),
-    sql.Column("stage", sql.String(64), nullable=False),
-    sql.Column("events", sql.Text, nullable=False),
-    sql.Column("run", sql.String(64), nullable=False),
-    sql.Column("config_hash", sql.String(64), nullable=False),
-    sql.Column("version", sql.String(32), nullable=False),
-    sql.Column("user_name", sql.String(255), nullable=False),
-    sql.Column("charged_at", sql.String(40), nullable=False),
+from synth.privacy.budget import (
+    Budget,
+    NoPrivacy,
+    Partitions,
+    Spend,
+    event_from_dict,
+    event_to_dict,
 )
+from synth.privacy.entry import Entry, Receipt
+from synth.privacy.ledger_schema import BOOK, ENTRIES, POLICIES, RELEASES, SETTLEMENTS, NewerBook, migrate
+from synth.privacy.policy import Cap, Period, Policy, caps
+
+_LOCK = 0x6C616B65
+"""Key of PostgreSQL's advisory lock on the whole book."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of the book."""
-
-    id: int
-    table: str
-    unit: str
-    stage: str
-    events: tuple[Event, ...]
-    run: str
-    config: str
-    version: str
-    user: str
-    charged_at: str
-
-    @property
-    def is_private(self) -> bool:
-        """False if this line is a release without noise."""
-        return not any(isinstance(event, NoPrivacy) for event in self.events)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """Proof that `events` were charged; the mechanisms in `synth.privacy` ask for it."""
+class PaidRelease:
+    """A released value that the book kept, and the entry that paid for it."""
 
     entry: int
-    events: tuple[Event, ...]
+    content: str
 
 
 class Ledger:
@@ -81,31 +59,36 @@ class Ledger:
                 path = Path(address.database).expanduser()
                 path.parent.mkdir(parents=True, exist_ok=True)
                 address = address.set(database=str(path))
+            if address.drivername == "postgresql":
+                address = address.set(drivername="postgresql+psycopg")
             self._engine = sql.create_engine(address, poolclass=sql.pool.NullPool)
             self._is_sqlite = address.get_backend_name() == "sqlite"
             if self._is_sqlite:
                 _hand_transactions_to_us(self._engine)
             with self._locked() as connection:
-                _METADATA.create_all(connection)
-        except (SQLAlchemyError, OSError, ImportError) as error:
-            reason = getattr(error, "orig", error)
-            raise ConfigError(f"the ledger {url!r} cannot be opened ({reason}); set ledger.url") from error
+                migrate(connection)
+        except (SQLAlchemyError, OSError, ImportError, NewerBook) as error:
+            reason = str(getattr(error, "orig", error)).strip().replace("\n", " ")
+            shown = url if "@" not in url else url.split("://")[0] + "://..." + url[url.rindex("@") :]
+            raise ConfigError(f"the ledger {shown!r} cannot be opened ({reason}); set ledger.url") from error
 
-    def charge(self, spend: Spend, budget: Budget | None) -> Receipt:
+    def reserve(self, spend: Spend, budget: Budget | None) -> Receipt:
         """Write the spend into the book, or refuse it and write nothing.
 
         Args:
-          budget: the cap on everything ever spent on the table; None records a release without
-            privacy, whose only event is `NoPrivacy`.
-        Raises: BudgetExceeded, naming what was asked, what is left, and which runs spent the rest.
+          budget: the configuration's cap on everything ever spent on the table, beside the table's policy;
+            None records a release without privacy, whose only event is `NoPrivacy`.
+        Raises: BudgetExceeded, naming what was asked, what is left, and who spent the rest.
         """
         if budget is None and spend.events != (NoPrivacy(),):
             raise ValueError("without a budget, only NoPrivacy can be charged")
+        partitions = None if spend.partitions is None else json.dumps(asdict(spend.partitions))
         with self._locked() as connection:
-            if budget is not None:
-                self._refuse_overspending(self._read(connection, spend.table), spend, budget)
+            now = _now()
+            self._refuse(self._read(connection, spend.table), self._policy(connection, spend.table),
+                         spend, budget, now)  # fmt: skip
             inserted = connection.execute(
-                _ENTRIES.insert().values(
+                ENTRIES.insert().values(
                     table_name=spend.table,
                     unit=spend.unit,
                     stage=spend.stage,
@@ -114,17 +97,75 @@ class Ledger:
                     config_hash=spend.config,
                     version=synth.__version__,
                     user_name=_user(),
-                    charged_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                    charged_at=now,
+                    partitions=partitions,
                 )
             )
             key = inserted.inserted_primary_key
         assert key is not None
         return Receipt(entry=int(key[0]), events=spend.events)
 
+    def settle(self, table: str, receipt: Receipt, *, key: str | None = None, content: str = "") -> None:
+        """Say that what a receipt paid for was drawn, and keep the released value.
+
+        Args:
+          key: hash of all that the release was made from: whoever asks for the same again is given it;
+            None keeps nothing.
+          content: the released value, as text.
+        """
+        with self._locked() as connection:
+            known = sql.select(SETTLEMENTS.c.entry).where(SETTLEMENTS.c.entry == receipt.entry)
+            if connection.scalar(known) is None:
+                connection.execute(SETTLEMENTS.insert().values(entry=receipt.entry, settled_at=_now()))
+            if key is not None:
+                connection.execute(
+                    RELEASES.insert().values(
+                        table_name=table,
+                        key=self._hidden(connection, key),
+                        entry=receipt.entry,
+                        content=content,
+                    )
+                )
+
+    def release(self, table: str, key: str) -> PaidRelease | None:
+        """The newest release that was kept under that key; None if there is none."""
+        with self._engine.connect() as connection:
+            query = (
+                sql.select(RELEASES.c.entry, RELEASES.c.content)
+                .where(RELEASES.c.table_name == table, RELEASES.c.key == self._hidden(connection, key))
+                .order_by(RELEASES.c.id.desc())
+                .limit(1)
+            )
+            row = connection.execute(query).first()
+        return None if row is None else PaidRelease(entry=int(row.entry), content=str(row.content))
+
     def check(self, spend: Spend, budget: Budget | None) -> None:
-        """Raise BudgetExceeded if `charge` would, and write nothing: for asking before long work."""
-        if budget is not None:
-            self._refuse_overspending(self.entries(spend.table), spend, budget)
+        """Raise BudgetExceeded if `reserve` would, and write nothing: for asking before long work."""
+        self._refuse(self.entries(spend.table), self.policy(spend.table), spend, budget, _now())
+
+    def caps(self, table: str, budget: Budget, partitions: Partitions | None) -> list[Cap]:
+        """Every limit that a new charge on the table must keep to, with what was spent against it."""
+        return caps(self.entries(table), budget, self.policy(table), partitions, _now())
+
+    def set_policy(self, table: str, policy: Policy) -> None:
+        """Limit a table from now on, for everybody; the last policy holds."""
+        with self._locked() as connection:
+            connection.execute(
+                POLICIES.insert().values(
+                    table_name=table,
+                    epsilon=policy.total.epsilon,
+                    delta=policy.total.delta,
+                    period=None if policy.period is None else policy.period.value,
+                    period_epsilon=policy.period_epsilon,
+                    user_name=_user(),
+                    set_at=_now(),
+                )
+            )
+
+    def policy(self, table: str) -> Policy | None:
+        """The table's policy; None if nobody set one."""
+        with self._engine.connect() as connection:
+            return self._policy(connection, table)
 
     def entries(self, table: str) -> list[Entry]:
         """All lines of one table, oldest first."""
@@ -135,7 +176,7 @@ class Ledger:
         """Names of all tables in the book."""
         with self._engine.connect() as connection:
             return list(
-                connection.scalars(sql.select(_ENTRIES.c.table_name).distinct().order_by("table_name"))
+                connection.scalars(sql.select(ENTRIES.c.table_name).distinct().order_by("table_name"))
             )
 
     def receipt(self, table: str, entry: int) -> Receipt:
@@ -145,43 +186,97 @@ class Ledger:
                 return Receipt(entry=line.id, events=line.events)
         raise KeyError(f"the ledger has no entry {entry} for table {table!r}")
 
+    def keeps(self, table: str, entry: int) -> bool:
+        """Whether the book itself holds what the entry paid for."""
+        with self._engine.connect() as connection:
+            query = sql.select(RELEASES.c.id).where(RELEASES.c.table_name == table, RELEASES.c.entry == entry)
+            return connection.scalar(query.limit(1)) is not None
+
     @staticmethod
-    def _refuse_overspending(entries: Sequence[Entry], spend: Spend, budget: Budget) -> None:
-        others = sorted({entry.unit for entry in entries if entry.is_private} - {spend.unit})
-        if others:
-            raise BudgetExceeded(
-                f"table {spend.table!r} was charged per privacy unit {others[0]!r}, stage "
-                f"{spend.stage!r} asks per {spend.unit!r}: one book cannot add them up; set privacy.unit "
-                "back, or give the table another name and budget"
-            )
-        prior = private_events(entries)
-        total = accountant.epsilon([*prior, *spend.events], budget.delta)
-        if total <= budget.epsilon * (1 + 1e-6):
+    def _refuse(
+        entries: Sequence[Entry], policy: Policy | None, spend: Spend, budget: Budget | None, now: str
+    ) -> None:
+        if budget is None:
+            if policy is not None:
+                raise BudgetExceeded(
+                    f"table {spend.table!r} has a policy of epsilon={policy.total.epsilon:.4g}, stage "
+                    f"{spend.stage!r} asks for no privacy at all; set privacy.epsilon"
+                )
             return
-        spent = accountant.epsilon(prior, budget.delta)
-        earlier = ", ".join(sorted({f"{entry.stage} of run {entry.run[:8]}" for entry in entries}))
-        raise BudgetExceeded(
-            f"stage {spend.stage!r} would take table {spend.table!r} to epsilon={total:.4g}; "
-            f"{spent:.4g} of {budget.epsilon:.4g} is spent at delta={budget.delta:g} "
-            f"({earlier or 'nothing charged yet'}); raise privacy.epsilon or lower what the stage asks"
-        )
+        _refuse_other_units(entries, spend)
+        for cap in caps(entries, budget, policy, spend.partitions, now):
+            total = accountant.epsilon([*cap.prior, *spend.events], cap.budget.delta)
+            if total <= cap.budget.epsilon * (1 + 1e-6):
+                continue
+            spent = accountant.epsilon(cap.prior, cap.budget.delta)
+            raise BudgetExceeded(
+                f"stage {spend.stage!r} would take table {spend.table!r} to epsilon={total:.4g}; "
+                f"{spent:.4g} of {cap.budget.epsilon:.4g} is spent at delta={cap.budget.delta:g}, "
+                f"{max(cap.budget.epsilon - spent, 0.0):.4g} is left under {cap.name} "
+                f"({_who(cap.entries)}); raise that cap or lower what the stage asks"
+            )
 
     def _read(self, connection: sql.Connection, table: str) -> list[Entry]:
-        query = sql.select(_ENTRIES).where(_ENTRIES.c.table_name == table).order_by(_ENTRIES.c.id)
+        query = (
+            sql.select(ENTRIES, SETTLEMENTS.c.settled_at)
+            .outerjoin(SETTLEMENTS, SETTLEMENTS.c.entry == ENTRIES.c.id)
+            .where(ENTRIES.c.table_name == table)
+            .order_by(ENTRIES.c.id)
+        )
         return [_entry(row) for row in connection.execute(query).mappings()]
+
+    def _policy(self, connection: sql.Connection, table: str) -> Policy | None:
+        query = sql.select(POLICIES).where(POLICIES.c.table_name == table).order_by(POLICIES.c.id.desc())
+        row = connection.execute(query.limit(1)).mappings().first()
+        if row is None:
+            return None
+        return Policy(
+            total=Budget(epsilon=row["epsilon"], delta=row["delta"]),
+            period=None if row["period"] is None else Period(row["period"]),
+            period_epsilon=row["period_epsilon"],
+        )
+
+    def _hidden(self, connection: sql.Connection, key: str) -> str:
+        """The key under the book's own salt: it tells nothing of the files that it was made from."""
+        salt = connection.scalar(sql.select(BOOK.c.salt).order_by(BOOK.c.version).limit(1))
+        return hashlib.sha256(f"{salt}{key}".encode()).hexdigest()
 
     @contextmanager
     def _locked(self) -> Iterator[sql.Connection]:
-        """One transaction that no other charge can interleave with."""
+        """One transaction that no other writer can interleave with."""
         with self._engine.begin() as connection:
-            if not self._is_sqlite and _ENTRIES.name in sql.inspect(connection).get_table_names():
-                connection.execute(sql.text(f"LOCK TABLE {_ENTRIES.name} IN EXCLUSIVE MODE"))
+            if not self._is_sqlite:
+                connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             yield connection
 
 
-def private_events(entries: Sequence[Entry]) -> list[Event]:
-    """The events of all lines that had noise; lines without noise have no finite epsilon to add."""
-    return [event for entry in entries if entry.is_private for event in entry.events]
+def _refuse_other_units(entries: Sequence[Entry], spend: Spend) -> None:
+    noisy = [entry for entry in entries if entry.is_private]
+    others = sorted({entry.unit for entry in noisy} - {spend.unit})
+    if others:
+        raise BudgetExceeded(
+            f"table {spend.table!r} was charged per privacy unit {others[0]!r}, stage "
+            f"{spend.stage!r} asks per {spend.unit!r}: one book cannot add them up; set privacy.unit "
+            "back, or give the table another name and budget"
+        )
+    columns = {entry.partitions.column for entry in noisy if entry.partitions is not None}
+    if spend.partitions is not None and columns - {spend.partitions.column}:
+        raise BudgetExceeded(
+            f"table {spend.table!r} was charged by partitions of {sorted(columns)[0]!r}, stage "
+            f"{spend.stage!r} asks by those of {spend.partitions.column!r}: they may share units; set "
+            "privacy.partitions.column back, or leave privacy.partitions out"
+        )
+
+
+def _who(entries: Sequence[Entry]) -> str:
+    if not entries:
+        return "nothing charged yet"
+    lines = [f"{e.stage} by {e.user} in run {e.run[:8]} on {e.charged_at[:10]}" for e in entries]
+    return "spent by " + ", ".join(dict.fromkeys(lines))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _user() -> str:
@@ -203,6 +298,8 @@ def _entry(row: Any) -> Entry:
         version=row["version"],
         user=row["user_name"],
         charged_at=row["charged_at"],
+        partitions=None if row["partitions"] is None else Partitions.from_dict(json.loads(row["partitions"])),
+        settled=row["settled_at"] is not None,
     )
 
 

@@ -9,7 +9,7 @@ import opendp.prelude as opendp
 from numpy.typing import NDArray
 
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
 
 opendp.enable_features("contrib")

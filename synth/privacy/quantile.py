@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from synth.core.grid import Grid
 from synth.privacy import noise
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
 
 _SIGNIFICANT_ROOT = 4.5

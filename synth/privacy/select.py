@@ -6,7 +6,7 @@ import numpy as np
 
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Selection
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synth.privacy import accountant
-from synth.privacy.ledger import Entry, private_events
+from synth.privacy.entry import Entry, epsilon_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ def spent(entries: Sequence[Entry], delta: float) -> Spent:
         last_of_run = end == len(entries) or entries[end].stage != entry.stage
         if not last_of_run:
             continue
-        after = accountant.epsilon(private_events(entries[:end]), delta)
+        after = epsilon_of(entries[:end], delta)
         by_stage[entry.stage] = by_stage.get(entry.stage, 0.0) + after - before
         before = after
     return Spent(

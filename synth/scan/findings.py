@@ -9,7 +9,7 @@ from synth.config.sections import ColumnSettings, Scan
 from synth.core.finding import Findings
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
 from synth.scan.classes import VALUE_CLASSES
 from synth.scan.evidence import ClassCounts

@@ -1,23 +1,28 @@
 """The prepare stage, wired."""
 
 import math
+from typing import TYPE_CHECKING
 
 from synth import spending
+from synth.core.finding import Findings
+from synth.core.prepared import PreparedManifest
 from synth.core.schema import TableSchema
 from synth.errors import ConfigError
 from synth.generate.made_up import most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
+from synth.prepare.plan import PreparePlan
 from synth.run import Run
+
+if TYPE_CHECKING:
+    from synth.lake.batches import SourceBatches
 
 
 def prepare(run: Run) -> None:
     """Find categories and bins privately, and write the coded table."""
     from synth.generate.spark import check_derived
     from synth.lake.tables import readable_errors
-    from synth.prepare.fit import fit
-    from synth.prepare.plan import PreparePlan
     from synth.prepare.schema import resolve_schema
-    from synth.prepare.spark import collect_summary, fields_of, write_codes
+    from synth.prepare.spark import fields_of, write_codes
 
     config = run.config
     frame = run.bounded_source()
@@ -47,19 +52,14 @@ def prepare(run: Run) -> None:
     with run.stage("prepare", run.workspace.prepared, key) as stage:
         if stage is None:
             return
-        mu = spending.stage_mu(config.privacy, config.privacy.split.prepare)
-        plan = PreparePlan.of(
-            schema, config.prepare, mu, spending.selection_delta(config.privacy), findings.n_rows
-        )
-        events = plan.events()
-        run.ledger.check(run.spend("prepare", events), config.privacy.budget)
+        kept = run.kept("prepare", key)
         with readable_errors(config.source):
             source = run.batches()
-            run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
-            most = config.prepare.max_distinct
-            summary = collect_summary(source, schema, pruned=plan.pruned(), max_distinct=most)
-            receipt = run.charge("prepare", events)
-            manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
+            manifest = (
+                _paid(run, source, schema, findings, key)
+                if kept is None
+                else PreparedManifest.from_dict(kept)
+            )
             if not manifest.codebooks:
                 raise ConfigError(
                     "no value of any column could be named under the budget; raise privacy.epsilon, or "
@@ -92,3 +92,23 @@ def check_unique(schema: TableSchema, rows: int | None) -> None:
                 f"relations.unique: only {most:,.0f} different values can be made up for {column.name!r} "
                 f"({column.entity}); ask for fewer rows, or leave the column out of relations.unique"
             )
+
+
+def _paid(
+    run: Run, source: "SourceBatches", schema: TableSchema, findings: Findings, key: str | None
+) -> PreparedManifest:
+    """Codebooks that are drawn anew, and charged."""
+    from synth.prepare.fit import fit
+    from synth.prepare.spark import collect_summary
+
+    config, privacy = run.config, run.privacy
+    mu, delta = spending.stage_mu(privacy, privacy.split.prepare), spending.selection_delta(privacy)
+    plan = PreparePlan.of(schema, config.prepare, mu, delta, findings.n_rows)
+    events = plan.events()
+    run.check("prepare", events)
+    run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
+    summary = collect_summary(source, schema, pruned=plan.pruned(), max_distinct=config.prepare.max_distinct)
+    receipt = run.reserve("prepare", events)
+    manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
+    run.settle(receipt, key, manifest.to_dict())
+    return manifest

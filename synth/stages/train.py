@@ -8,7 +8,7 @@ from synth.config.sections import Launcher
 from synth.core.prepared import PreparedManifest
 from synth.lake.artifacts import artifact_digest, check_artifact, read_json, write_json
 from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
-from synth.privacy.ledger import Receipt, private_events
+from synth.privacy.entry import Receipt
 from synth.run import Run
 
 _SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
@@ -46,6 +46,7 @@ def train(run: Run) -> None:
         )
         spark = run.spark if config.train.launcher is Launcher.SPARK else None
         outcome = launch(spec, spark, lambda line: run.say(f"train: {line}"))
+        run.settle(receipt)
         shutil.rmtree(run_folder, ignore_errors=True)
         pace = outcome.steps / max(outcome.seconds, 1e-9)
         stage.metrics({"steps": outcome.steps, "steps_per_second": pace})
@@ -62,19 +63,15 @@ def _charged_plan(run: Run, manifest: PreparedManifest, run_folder: Path) -> tup
         receipt = run.ledger.receipt(run.config.name, paid["entry"])
         run.say(f"train: going on with the training that entry {receipt.entry} paid for")
         return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
-    train, budget = run.config.train, run.config.privacy.budget
+    train, caps = run.config.train, run.caps()
     spec = DpSgdSpec(
         steps=train.steps,
         max_grad_norm=train.max_grad_norm,
         sample_rate=train.sample_rate,
         expected_batch_size=train.expected_batch_size,
     )
-    if budget is None:
-        plan = spec.without_privacy(manifest.n_units)
-    else:
-        prior = private_events(run.ledger.entries(run.config.name))
-        plan = spec.calibrate(budget, prior, manifest.n_units)
-    receipt = run.charge("train", (plan.event,))
+    plan = spec.calibrate(caps, manifest.n_units) if caps else spec.without_privacy(manifest.n_units)
+    receipt = run.reserve("train", (plan.event,))
     shutil.rmtree(run_folder, ignore_errors=True)
     run_folder.mkdir(parents=True)
     write_json(note, {"entry": receipt.entry, "plan": plan.to_dict()})

@@ -7,7 +7,7 @@ from typing import Any
 from synth.config.sections import Model, Train
 from synth.privacy.budget import event_from_dict, event_to_dict
 from synth.privacy.dpsgd import DpSgdPlan
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 
 @dataclass(frozen=True, kw_only=True)

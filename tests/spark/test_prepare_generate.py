@@ -21,7 +21,7 @@ from synth.generate.spark import generated
 from synth.prepare.fit import fit
 from synth.prepare.spark import collect_summary, write_codes
 from synth.privacy.budget import NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 pytestmark = pytest.mark.spark
 

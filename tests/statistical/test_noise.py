@@ -12,7 +12,7 @@ import pytest
 from synth.core.grid import LEVELS, FloatGrid
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, NoPrivacy, Selection
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.quantile import equal_mass_groups, release_mass
 from synth.privacy.select import key_threshold, select_keys
 

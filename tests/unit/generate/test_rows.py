@@ -1,19 +1,18 @@
 """Generated rows depend on (seed, row id) alone, and made-up values look like their kind."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pytest
+import pyarrow.compute as pc
 from numpy.typing import NDArray
-from stdnum import luhn
-from stdnum.iso7064 import mod_97_10
 
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook
+from synth.core.mixing import mix
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.generate import draw
-from synth.generate.made_up import made_up
 from synth.generate.rows import BLOCK, block_of_rows
 
 IDS = np.arange(5_000, dtype=np.int64)
@@ -75,7 +74,7 @@ def test_seeds_rows_draws_and_streams_are_unrelated() -> None:
 
 
 def test_mixing_is_one_to_one() -> None:
-    assert len(np.unique(draw.mix(np.arange(100_000, dtype=np.uint64)))) == 100_000
+    assert len(np.unique(mix(np.arange(100_000, dtype=np.uint64)))) == 100_000
 
 
 def test_a_block_is_the_same_however_often_it_is_made_and_differs_from_the_next() -> None:
@@ -94,37 +93,35 @@ def test_decoded_values_are_the_codebook_s_own() -> None:
     assert all(re.fullmatch(r"[1-9]\d?/[1-9]\d?/197[01]", day) for day in days)
 
 
-@pytest.mark.parametrize(
-    ("entity", "pattern"),
-    [
-        ("ssn", r"666-\d\d-\d{4}"),
-        ("email", r"[a-z']+\.[a-z']+\d{4}@example\.com"),
-        ("phone", r"\d{3}-555-01\d\d"),
-        ("ip_address", r"10(\.\d{1,3}){3}"),
-        ("uuid", r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
-        ("passport", r"X\d{8}X"),
-        ("driver_licence", r"S\d{8}"),
-        ("street_address", r"\d+ \S+ \S+"),
-        (None, r"[0-9a-f]{16}"),
-    ],
-)
-def test_made_up_values_look_like_their_kind(entity: str | None, pattern: str) -> None:
-    column = Column(name="c", spark_type="string", kind=Kind.ID, entity=entity)
-    values = made_up(column, IDS, 0, pa.string()).to_pylist()
-    assert all(re.fullmatch(pattern, value) for value in values)
-    assert values == made_up(column, IDS, 0, pa.string()).to_pylist()
+def test_columns_come_in_the_order_of_the_schema_without_derived_ones() -> None:
+    number, colour, day = MANIFEST.schema.columns
+    derived = Column(name="sum", spark_type="bigint", kind=Kind.INTEGER, derived="1")
+    manifest = replace(MANIFEST, schema=replace(MANIFEST.schema, columns=(colour, derived, number, day)))
+    assert block_of_rows(Independent(), manifest, 0, 1, TYPES).schema.names == ["colour", "id", "day"]
 
 
-def test_made_up_numbers_carry_their_check_digits() -> None:
-    cards = made_up(
-        Column(name="c", spark_type="string", kind=Kind.ID, entity="credit_card"), IDS, 0, pa.string()
+class Lengths:
+    """A sampler for one learned length."""
+
+    n_uniforms = 1
+
+    def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
+        return (uniforms * 3).astype(np.uint16)
+
+
+def test_text_that_is_made_up_has_its_learned_length() -> None:
+    note = Column(name="note", spark_type="string", kind=Kind.TEXT, keep_length=True)
+    book = BinnedCodebook(
+        column="length of note", kind=Kind.INTEGER, lowers=(0, 1), uppers=(1, 3000), counts=(1, 1, 1)
     )
-    assert all(luhn.is_valid(card) and len(card) == 16 for card in cards.to_pylist())
-    ibans = made_up(Column(name="c", spark_type="string", kind=Kind.ID, entity="iban"), IDS, 0, pa.string())
-    assert all(mod_97_10.is_valid(iban[4:] + iban[:4]) for iban in ibans.to_pylist())
-
-
-def test_made_up_values_are_null_as_often_as_was_released() -> None:
-    column = Column(name="c", spark_type="string", kind=Kind.ID, entity="ssn", null_share=0.3)
-    share = made_up(column, IDS, 0, pa.string()).null_count / len(IDS)
-    assert abs(share - 0.3) < 0.04  # 6 standard deviations
+    manifest = replace(MANIFEST, schema=replace(MANIFEST.schema, columns=(note,)), codebooks=(book,))
+    batch = block_of_rows(Lengths(), manifest, 0, 1, {"note": pa.string()})
+    lengths = pc.utf8_length(batch.column("note"))
+    shares = [
+        lengths.null_count,
+        *(pc.sum(check).as_py() for check in (pc.equal(lengths, 0), pc.greater(lengths, 0))),
+    ]
+    assert sum(shares) == BLOCK
+    assert min(shares) > BLOCK / 4
+    assert 2900 < pc.max(lengths).as_py() < 3000
+    assert len(batch.column("note").unique()) > BLOCK / 4

@@ -13,7 +13,7 @@ from synth.core.schema import TableSchema
 from synth.prepare.fit import fit
 from synth.prepare.plan import PreparePlan
 from synth.prepare.summary import Summary, count_batches
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 Summarize = Callable[..., Summary]
 Fit = Callable[..., PreparedManifest]

@@ -19,7 +19,7 @@ from synth.prepare.fit import fit
 from synth.prepare.plan import PreparePlan
 from synth.prepare.summary import Summary
 from synth.privacy import noise
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
 
 Fit = Callable[..., PreparedManifest]

@@ -12,7 +12,7 @@ from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableS
 from synth.prepare.plan import PreparePlan, Purpose
 from synth.privacy import accountant, noise
 from synth.privacy.budget import Budget, DiscreteGaussian, NoPrivacy, Selection
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 SSN = Column(name="ssn", spark_type="string", kind=Kind.ID, entity="ssn")
 AGE = Column(name="age", spark_type="int", kind=Kind.INTEGER)

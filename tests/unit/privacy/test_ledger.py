@@ -28,16 +28,16 @@ def url(folder: Path) -> str:
 
 def test_epsilon_of_the_replayed_book_is_epsilon_of_the_live_one(tmp_path: Path) -> None:
     book = Ledger(url(tmp_path))
-    live = [book.charge(spend(20.0 + i), BUDGET).events[0] for i in range(4)]
+    live = [book.reserve(spend(20.0 + i), BUDGET).events[0] for i in range(4)]
     replayed = private_events(Ledger(url(tmp_path)).entries("t"))
     assert accountant.epsilon(replayed, 1e-5) == accountant.epsilon(live, 1e-5)
 
 
 def test_a_charge_above_the_cap_is_refused_and_leaves_no_line(tmp_path: Path) -> None:
     book = Ledger(url(tmp_path))
-    book.charge(spend(8.0, stage="scan"), BUDGET)
+    book.reserve(spend(8.0, stage="scan"), BUDGET)
     with pytest.raises(BudgetExceeded, match=r"'train'.*epsilon=.*of 1 is spent.*scan of run rrrrrrrr"):
-        book.charge(spend(1.0, stage="train"), BUDGET)
+        book.reserve(spend(1.0, stage="train"), BUDGET)
     assert [entry.stage for entry in book.entries("t")] == ["scan"]
 
 
@@ -51,18 +51,18 @@ def test_checking_refuses_as_charging_would_and_writes_nothing(tmp_path: Path) -
 
 def test_tables_have_budgets_of_their_own(tmp_path: Path) -> None:
     book = Ledger(url(tmp_path))
-    book.charge(spend(4.5, table="a"), BUDGET)
-    book.charge(spend(4.5, table="b"), BUDGET)
+    book.reserve(spend(4.5, table="a"), BUDGET)
+    book.reserve(spend(4.5, table="b"), BUDGET)
     assert book.tables() == ["a", "b"]
     with pytest.raises(BudgetExceeded):
-        book.charge(spend(4.5, table="a"), BUDGET)
+        book.reserve(spend(4.5, table="a"), BUDGET)
 
 
 def _try(address: str, start: object, granted: object) -> None:
     book = Ledger(address)
     start.wait()  # type: ignore[attr-defined]
     try:
-        book.charge(spend(10.0), BUDGET)
+        book.reserve(spend(10.0), BUDGET)
         granted.put(1)  # type: ignore[attr-defined]
     except BudgetExceeded:
         granted.put(0)  # type: ignore[attr-defined]
@@ -94,7 +94,7 @@ def test_a_process_killed_right_after_charging_leaves_the_charge(tmp_path: Path)
         "from synth.privacy.budget import *\nfrom synth.privacy.ledger import Ledger\n"
         f"book = Ledger({url(tmp_path)!r})\n"
         "event = DiscreteGaussian(scale=20.0, sensitivity=1, count=1)\n"
-        "book.charge(Spend(table='t', unit='row', stage='s', events=(event,), run='r', config='c'),\n"
+        "book.reserve(Spend(table='t', unit='row', stage='s', events=(event,), run='r', config='c'),\n"
         "            Budget(epsilon=1.0, delta=1e-5))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -105,29 +105,29 @@ def test_a_process_killed_right_after_charging_leaves_the_charge(tmp_path: Path)
 
 def test_charges_per_row_and_per_entity_are_never_added_up(tmp_path: Path) -> None:
     book = Ledger(url(tmp_path))
-    book.charge(spend(30.0), BUDGET)
+    book.reserve(spend(30.0), BUDGET)
     entity = replace(spend(30.0), unit="entity id, at most 3 rows")
     with pytest.raises(BudgetExceeded, match=r"per privacy unit 'row'.*per 'entity id"):
-        book.charge(entity, BUDGET)
+        book.reserve(entity, BUDGET)
     assert len(book.entries("t")) == 1
 
 
 def test_a_release_without_noise_is_written_down_and_told(tmp_path: Path) -> None:
     book = Ledger(url(tmp_path))
     bare = Spend(table="t", unit="row", stage="train", events=(NoPrivacy(),), run="r", config="c")
-    receipt = book.charge(bare, None)
+    receipt = book.reserve(bare, None)
     assert book.receipt("t", receipt.entry).events == (NoPrivacy(),)
     view = spent(book.entries("t"), 1e-5)
     assert view.unprotected == 1
     assert "WITHOUT PRIVACY" in view.in_words("row")
     with pytest.raises(ValueError, match="NoPrivacy"):
-        book.charge(spend(5.0), None)
+        book.reserve(spend(5.0), None)
 
 
 def test_stages_add_up_to_the_whole(tmp_path: Path) -> None:
     book = Ledger(url(tmp_path))
     for scale, stage in ((30.0, "scan"), (20.0, "prepare"), (9.0, "train")):
-        book.charge(spend(scale, stage=stage), BUDGET)
+        book.reserve(spend(scale, stage=stage), BUDGET)
     view = spent(book.entries("t"), 1e-5)
     assert list(view.by_stage) == ["scan", "prepare", "train"]
     assert sum(view.by_stage.values()) == pytest.approx(view.epsilon)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synth.core.grid import DecimalGrid, FloatGrid, Grid, LinearGrid
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.quantile import MassCells, _share_out, release_mass
 
 BARE = Receipt(entry=1, events=(NoPrivacy(),))

@@ -16,7 +16,7 @@ from synth.core.finding import Findings
 from synth.core.schema import Kind
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
 from synth.scan.classes import VALUE_CLASSES, class_counts
 from synth.scan.findings import release_findings

@@ -15,7 +15,7 @@ from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.lake.artifacts import write_json
 from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 pytest.importorskip("torch")
 
