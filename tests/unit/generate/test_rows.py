@@ -1,4 +1,4 @@
-"""Generated rows depend on (seed, row id) alone, and made-up values look like their kind."""
+"""Generated rows depend on (seed, row id) alone, and come in the shape of the schema."""
 
 import re
 from dataclasses import replace
