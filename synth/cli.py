@@ -1,6 +1,5 @@
 """The command line: `synth plan | run | scan | mask | prepare | train | generate | evaluate | budget`."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,16 +9,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from synth.budget_cli import app as budget_app
 from synth.config.load import load_config
 from synth.config.sections import Config
 from synth.errors import SynthError
 from synth.lake.artifacts import read_json
 from synth.lake.workspace import Workspace
 from synth.pipeline import run_stages
-from synth.privacy.budget import event_to_dict
-from synth.privacy.view import spent
 from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
+from synth.stages.prepare import planned_queries
 
 app = typer.Typer(
     help="A sensitive lake table in, a differentially private synthetic one out.",
@@ -28,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_OUT = Console(highlight=False, soft_wrap=True)
+app.add_typer(budget_app, name="budget")
 _STARTED = time.monotonic()
 
 ConfigFiles = Annotated[
@@ -130,7 +129,14 @@ def evaluate(
 
 
 @app.command()
-def plan(config: ConfigFiles, set: Overrides = None, debug: Debug = False) -> None:
+def plan(
+    config: ConfigFiles,
+    set: Overrides = None,
+    workdir: Annotated[
+        Path | None, typer.Option("--workdir", "-w", help="Show prepare's split over its scanned columns.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
     """Print the stages, the budget split and what will be charged, without touching data."""
     loaded = load_config(config, set or [])
     privacy = loaded.privacy
@@ -142,56 +148,30 @@ def plan(config: ConfigFiles, set: Overrides = None, debug: Debug = False) -> No
     table = Table(title=f"{loaded.name}: {loaded.source.place}\n{guarantee}", title_justify="left")
     table.add_column("stage", style="bold")
     table.add_column("what it does and charges", overflow="fold")
-    for stage, words in describe_plan(loaded, open_ledger(loaded.ledger.url)):
-        table.add_row(stage, words)
-    Console(highlight=False).print(table)
-
-
-@app.command()
-def budget(
-    table: Annotated[str, typer.Option("--table", help="The table's name in its configuration.")],
-    ledger: Annotated[
-        str | None, typer.Option("--ledger", help="URL of the ledger; default: LAKESYNTH_LEDGER.")
-    ] = None,
-    delta: Annotated[float, typer.Option("--delta", help="Delta at which epsilon is computed.")] = 1e-5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the book as JSON.")] = False,
-    debug: Debug = False,
-) -> None:
-    """Print a table's ledger: what was charged, when, by whom, and the epsilon it adds up to."""
-    book = open_ledger(ledger)
-    entries = book.entries(table)
-    if not entries:
-        known = ", ".join(book.tables()) or "no table yet"
-        raise SynthError(f"the ledger has nothing on table {table!r}; it knows {known}")
-    view = spent(entries, delta)
-    if as_json:
-        lines = [
-            {**vars(entry), "events": [event_to_dict(event) for event in entry.events]} for entry in entries
-        ]
-        print(
-            json.dumps(
-                {
-                    "table": table,
-                    "epsilon": view.epsilon,
-                    "delta": delta,
-                    "by_stage": view.by_stage,
-                    "unprotected": view.unprotected,
-                    "entries": lines,
-                },
-                indent=2,
-            )
+    table.add_column("epsilon after", justify="right")
+    for stage, words, epsilon in describe_plan(loaded, open_ledger(loaded.ledger.url)):
+        table.add_row(stage, words, "" if epsilon is None else f"{epsilon:.4g}")
+    if privacy.epsilon is not None:
+        table.caption = (
+            "epsilon after a stage: if nothing that was paid for is used again; what would go above "
+            f"{privacy.epsilon:g} is refused"
         )
-        return
-    sheet = Table(title=f"Ledger of table {table}", title_justify="left")
-    for heading in ("entry", "charged at", "stage", "run", "user", "mechanisms"):
-        sheet.add_column(heading, overflow="fold")
-    for entry in entries:
-        mechanisms = "\n".join(_in_words(event_to_dict(event)) for event in entry.events)
-        sheet.add_row(str(entry.id), entry.charged_at, entry.stage, entry.run[:8], entry.user, mechanisms)
-    Console(highlight=False).print(sheet)
-    for stage, epsilon in view.by_stage.items():
-        _OUT.print(f"  {stage:10s} epsilon +{epsilon:.4g}")
-    _OUT.print(view.in_words(entries[-1].unit))
+    console = Console(highlight=False)
+    console.print(table)
+    if workdir is not None:
+        console.print(_prepare_split(Run(config=loaded, workspace=Workspace.open(workdir), say=_say)))
+
+
+def _prepare_split(run: Run) -> Table:
+    """How prepare divides its share over columns and purposes, by the workdir's findings."""
+    table = Table(title="prepare, query by query", title_justify="left")
+    for heading in ("feature", "for"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("share of mu^2", "noise scale"):
+        table.add_column(heading, justify="right")
+    for feature, purpose, share, scale in planned_queries(run).describe():
+        table.add_row(feature, purpose, f"{share:.1%}", "none" if scale is None else f"{scale:.1f}")
+    return table
 
 
 def show_end(config: Config, workspace: Workspace, where: str) -> None:
@@ -235,15 +215,6 @@ def _spent_in_words(config: Config, privacy: dict[str, Any], generated: dict[str
 
 def _figure(value: float | None, words: str) -> str:
     return "not measured" if value is None else f"{value:.3f}  ({words})"
-
-
-def _in_words(event: dict[str, object]) -> str:
-    parameters = ", ".join(
-        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
-        for key, value in event.items()
-        if key != "type"
-    )
-    return f"{event['type']}({parameters})" if parameters else str(event["type"])
 
 
 if __name__ == "__main__":

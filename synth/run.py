@@ -96,16 +96,26 @@ class Run:
             now = self.spent()
             if now.unprotected == 0:
                 stage.metrics({"epsilon_spent": now.epsilon})
-                left = max((self.config.privacy.epsilon or 0.0) - now.epsilon, 0.0)
-                by_stage = {f"epsilon.{stage}": epsilon for stage, epsilon in now.by_stage.items()}
-                self.tracker.metrics(
-                    {"epsilon_spent": now.epsilon, "epsilon_left": left, **by_stage},
-                    step=STAGES.index(name),
-                )
+                self._track_budget(now)
             else:
                 stage.parameters({"privacy": "NOT PRIVATE"})
         told = f"epsilon spent so far: {now.epsilon:.4g}" if now.unprotected == 0 else "NOT PRIVATE"
         self.say(f"{name}: done in {seconds:.1f} s; {told}")
+
+    def _track_budget(self, now: Spent) -> None:
+        """Mirror the book: a point for each of its lines, and a picture of the budget going down."""
+        from synth.track.budget_picture import draw_budget
+
+        budget = self.privacy.epsilon or 0.0
+        by_stage = {f"epsilon.{stage}": epsilon for stage, epsilon in now.by_stage.items()}
+        totals = {"epsilon_spent": now.epsilon, "epsilon_left": max(budget - now.epsilon, 0.0)}
+        self.tracker.metrics({**totals, **by_stage}, step=len(now.path))
+        entries = self.ledger.entries(self.config.name)
+        lines = [(e.stage, e.charged_at, after) for e, after in zip(entries, now.path, strict=False)]
+        if lines and budget > 0:
+            picture = self.workspace.budget_picture
+            draw_budget(picture, table=self.config.name, lines=lines, budget=budget, delta=now.delta)
+            self.tracker.artifact(picture)
 
     @cached_property
     def privacy(self) -> Privacy:

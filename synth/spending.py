@@ -6,9 +6,12 @@ import os
 from synth.config.sections import Config, Launcher, Privacy
 from synth.core.schema import PrivacyUnit
 from synth.privacy import accountant
-from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy
+from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy, Selection
+from synth.privacy.entry import most_seen
 from synth.privacy.ledger import Ledger
-from synth.privacy.view import spent
+
+_FINE = 64
+"""Sensitivity of the count that stands for a whole stage in a plan: as good as a continuous one."""
 
 
 def stage_mu(privacy: Privacy, share: float) -> float | None:
@@ -41,32 +44,58 @@ def open_ledger(url: str | None) -> Ledger:
     return Ledger(url or os.environ.get("LAKESYNTH_LEDGER") or "sqlite:///~/.lakesynth/ledger.db")
 
 
-def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str]]:
-    """What a run would do and charge, as (stage, words), from the configuration and the book alone."""
+def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float | None]]:
+    """What a run would do and charge, from the configuration and the book alone.
+
+    Returns: (stage, words, epsilon spent on the table after it); None without privacy.
+    """
     privacy = config.privacy
-    budget = privacy.budget
     where = config.target.place if config.target.path or config.target.table else "WORKDIR/synthetic"
     train = config.train
     ranks = 1 if train.launcher is Launcher.SINGLE else train.ranks
     shape = f"{config.model.kind}, {train.steps} steps on {ranks} rank(s) by {train.launcher.value}"
-    if budget is None:
-        charge = dict.fromkeys(("scan", "prepare", "train"), "; no noise: NOT PRIVATE")
-    else:
-        before = spent(ledger.entries(config.name), budget.delta).epsilon
+    charge = dict.fromkeys(("scan", "prepare", "train"), "; no noise: NOT PRIVATE")
+    after: dict[str, float | None] = {}
+    if privacy.budget is not None:
         charge = {
             stage: f"; charges Gaussian mu {stage_mu(privacy, share):.4f} ({share:.0%} of mu^2)"
             for stage, share in (("scan", privacy.split.scan), ("prepare", privacy.split.prepare))
         }
         charge["prepare"] += f" and delta {selection_delta(privacy):.2g} for naming categories"
         charge["train"] = (
-            f"; DP-SGD charges what is left: to epsilon {budget.epsilon:g} at delta {budget.delta:g} "
-            f"(spent before this run: {before:.4g})"
+            f"; DP-SGD charges what is left: to epsilon {privacy.budget.epsilon:g} at delta "
+            f"{privacy.budget.delta:g}"
         )
+        entries, budget = ledger.entries(config.name), privacy.budget
+        after = _epsilons(privacy, budget, most_seen(entries, privacy.partitions_read, budget.delta))
+    bins = f"up to {config.prepare.bins} {config.prepare.binning.value} bins per number"
+    rows = config.generate.rows or "as many rows as released"
     return [
-        ("scan", f"one noisy histogram of value classes per column{charge['scan']}"),
-        ("mask", "a masked copy for the trusted side; not differentially private, charges nothing"),
-        ("prepare", f"categories, up to {config.prepare.bins} bins per number, row count{charge['prepare']}"),
-        ("train", f"{shape}{charge['train']}"),
-        ("generate", f"{config.generate.rows or 'as many rows as released'} into {where}; charges nothing"),
-        ("evaluate", "report for the trusted side: internal (not DP), charges nothing"),
+        ("before this run", "", after.get("before")),
+        ("scan", f"one noisy histogram of value classes per column{charge['scan']}", after.get("scan")),
+        ("mask", "a masked copy for the trusted side; not differentially private, charges nothing", None),
+        ("prepare", f"categories, {bins}, row count{charge['prepare']}", after.get("prepare")),
+        ("train", f"{shape}{charge['train']}", after.get("train")),
+        (
+            "generate",
+            f"{rows} into {where}; charges nothing",
+            None,
+        ),
+        ("evaluate", "report for the trusted side: internal (not DP), charges nothing", None),
     ]
+
+
+def _epsilons(privacy: Privacy, budget: Budget, prior: list[Event]) -> dict[str, float | None]:
+    """Epsilon after each stage that charges, if the run pays for all of them anew."""
+    events = list(prior)
+    found: dict[str, float | None] = {"before": accountant.epsilon(events, budget.delta)}
+    for stage, share in (("scan", privacy.split.scan), ("prepare", privacy.split.prepare)):
+        mu = stage_mu(privacy, share)
+        assert mu is not None
+        # Many queries of one stage cost what one count of the same mu does.
+        events.append(DiscreteGaussian(scale=_FINE / mu, sensitivity=_FINE, count=1))
+        if stage == "prepare":
+            events.append(Selection(delta=selection_delta(privacy), count=1))
+        found[stage] = accountant.epsilon(events, budget.delta)
+    found["train"] = max(budget.epsilon, found["prepare"] or 0.0)
+    return found

@@ -80,6 +80,11 @@ class Workspace:
         return self.root / "private" / "training"
 
     @property
+    def budget_picture(self) -> Path:
+        """Picture of the table's budget going down."""
+        return self.root / "budget.png"
+
+    @property
     def run_file(self) -> Path:
         """Which tracked run the stages of this workspace belong to."""
         return self.root / "run.json"

@@ -122,6 +122,22 @@ class PreparePlan:
         named = (self.selection,) if purpose is Purpose.FOUND else ()
         return [noise.part_of(receipt, self.event(query), *named) for query in asked]
 
+    def describe(self) -> list[tuple[str, str, float, float | None]]:
+        """(feature or "", purpose, share of mu^2, noise scale of a query) of the queries of each feature."""
+        total = sum(query.weight for query in self.queries)
+        rows: dict[tuple[str, str], list[Query]] = {}
+        for query in self.queries:
+            rows.setdefault((query.feature or "", query.purpose.value), []).append(query)
+        return [
+            (
+                feature,
+                f"{purpose}, {len(queries)} levels" if len(queries) > 1 else purpose,
+                sum(query.weight for query in queries) / total,
+                None if self.mu is None else self.event(queries[0]).scale,
+            )
+            for (feature, purpose), queries in rows.items()
+        ]
+
     def pruned(self) -> dict[str, int]:
         """Of each feature whose categories are found: rows up to which a category may be left uncounted."""
         if self.mu is None:

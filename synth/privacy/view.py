@@ -1,6 +1,6 @@
 """What a table's book says, in numbers and in words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from synth.privacy.entry import Entry, epsilon_of
@@ -12,14 +12,22 @@ class Spent:
 
     Attributes:
       epsilon: of all noisy releases together, at `delta`.
-      by_stage: by how much each stage raised epsilon, in the order of the book; adds up to `epsilon`.
+      path: epsilon after each line of the book.
+      by_stage, by_run, by_user: by how much each of them raised epsilon, in the order of the book; each adds
+        up to `epsilon`. What came later finds more spent before it, and raises epsilon by less than it would
+        have alone.
       unprotected: how many releases had no noise; if any, no epsilon covers the table.
+      unsettled: how many lines were reserved and never settled; they count as spent.
     """
 
     epsilon: float
     delta: float
+    path: tuple[float, ...]
     by_stage: dict[str, float]
+    by_run: dict[str, float]
+    by_user: dict[str, float]
     unprotected: int
+    unsettled: int
 
     def in_words(self, unit: str) -> str:
         """The guarantee, or its absence, in one sentence."""
@@ -36,19 +44,21 @@ class Spent:
 
 def spent(entries: Sequence[Entry], delta: float) -> Spent:
     """The view of the book's lines at `delta`."""
-    by_stage: dict[str, float] = {}
-    before = 0.0
-    for end in range(1, len(entries) + 1):
-        entry = entries[end - 1]
-        last_of_run = end == len(entries) or entries[end].stage != entry.stage
-        if not last_of_run:
-            continue
-        after = epsilon_of(entries[:end], delta)
-        by_stage[entry.stage] = by_stage.get(entry.stage, 0.0) + after - before
-        before = after
+    path = tuple(epsilon_of(entries[:end], delta) for end in range(1, len(entries) + 1))
+
+    def raised_by(name_of: Callable[[Entry], str]) -> dict[str, float]:
+        shares: dict[str, float] = {}
+        for entry, before, after in zip(entries, (0.0, *path), path, strict=False):
+            shares[name_of(entry)] = shares.get(name_of(entry), 0.0) + after - before
+        return shares
+
     return Spent(
-        epsilon=before,
+        epsilon=path[-1] if path else 0.0,
         delta=delta,
-        by_stage=by_stage,
+        path=path,
+        by_stage=raised_by(lambda entry: entry.stage),
+        by_run=raised_by(lambda entry: entry.run),
+        by_user=raised_by(lambda entry: entry.user),
         unprotected=sum(not entry.is_private for entry in entries),
+        unsettled=sum(not entry.settled for entry in entries),
     )

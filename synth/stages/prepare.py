@@ -1,9 +1,11 @@
 """The prepare stage, wired."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from synth import spending
+from synth.config.sections import Config
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import TableSchema
@@ -11,6 +13,7 @@ from synth.errors import ConfigError
 from synth.generate.made_up import most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.prepare.plan import PreparePlan
+from synth.prepare.schema import Field, resolve_schema
 from synth.run import Run
 
 if TYPE_CHECKING:
@@ -21,22 +24,12 @@ def prepare(run: Run) -> None:
     """Find categories and bins privately, and write the coded table."""
     from synth.generate.spark import check_derived
     from synth.lake.tables import readable_errors
-    from synth.prepare.schema import resolve_schema
     from synth.prepare.spark import fields_of, write_codes
 
     config = run.config
     frame = run.bounded_source()
     findings = run.findings()
-    untyped = config.source.table is None and config.source.format == "csv"
-    schema = resolve_schema(
-        config.name,
-        fields_of(frame),
-        findings,
-        config.columns,
-        config.privacy.privacy_unit,
-        config.relations,
-        untyped_source=untyped,
-    )
+    schema = _schema(config, fields_of(frame), findings)
     target = config.evaluate.target
     if target is not None and schema.column(target).kind.is_made_up:
         raise ConfigError(
@@ -83,6 +76,31 @@ def prepare(run: Run) -> None:
         )
 
 
+def planned_queries(run: Run) -> PreparePlan:
+    """What prepare would ask of the columns that the workdir's scan found, without touching data."""
+    findings = run.findings()
+    fields = [Field(name=finding.column, spark_type="string", nullable=True) for finding in findings.columns]
+    return _plan(run, _schema(run.config, fields, findings), findings)
+
+
+def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> TableSchema:
+    return resolve_schema(
+        config.name,
+        fields,
+        findings,
+        config.columns,
+        config.privacy.privacy_unit,
+        config.relations,
+        untyped_source=config.source.table is None and config.source.format == "csv",
+    )
+
+
+def _plan(run: Run, schema: TableSchema, findings: Findings) -> PreparePlan:
+    privacy = run.privacy
+    mu, delta = spending.stage_mu(privacy, privacy.split.prepare), spending.selection_delta(privacy)
+    return PreparePlan.of(schema, run.config.prepare, mu, delta, findings.n_rows)
+
+
 def check_unique(schema: TableSchema, rows: int | None) -> None:
     """Raise ConfigError if a made-up column cannot be told apart in every row."""
     for column in schema.columns:
@@ -101,9 +119,7 @@ def _paid(
     from synth.prepare.fit import fit
     from synth.prepare.spark import collect_summary
 
-    config, privacy = run.config, run.privacy
-    mu, delta = spending.stage_mu(privacy, privacy.split.prepare), spending.selection_delta(privacy)
-    plan = PreparePlan.of(schema, config.prepare, mu, delta, findings.n_rows)
+    config, plan = run.config, _plan(run, schema, findings)
     events = plan.events()
     run.check("prepare", events)
     run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
