@@ -1,5 +1,6 @@
 """Preparation and generation on a real Spark: one pass, the same codes and rows however the job is cut."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.errors import ConfigError
 from synth.generate.rows import BLOCK
 from synth.generate.spark import generated
+from synth.lake.batches import SourceBatches
 from synth.prepare.fit import fit
+from synth.prepare.plan import PreparePlan
 from synth.prepare.spark import collect_summary, write_codes
+from synth.prepare.summary import Summary
 from synth.privacy.budget import NoPrivacy
 from synth.privacy.entry import Receipt
 
@@ -46,34 +50,64 @@ def frame(spark: Any, n: int = 2000) -> Any:
     )
 
 
+def source(frame: Any, unit: PrivacyUnit = SCHEMA.unit) -> SourceBatches:
+    return SourceBatches(frame=frame, unit=unit, salt=b"s" * 32)
+
+
+def summary_of(frame: Any, *, pruned: dict[str, int] | None = None, max_distinct: int = 10_000) -> Summary:
+    return collect_summary(source(frame), SCHEMA, pruned=pruned or {}, max_distinct=max_distinct)
+
+
 def test_the_summary_is_exact_however_the_table_is_cut(spark: Any) -> None:
-    summaries = [
-        collect_summary(frame(spark).repartition(parts), SCHEMA, max_distinct=10_000) for parts in (1, 7)
-    ]
-    assert summaries[0] == summaries[1]
-    summary = summaries[0]
-    assert summary.n_rows == summary.n_units == 2000
-    assert summary.columns["odd name`s"].nulls == 182
-    assert sum(summary.columns["odd name`s"].categories.values()) == 1818
-    assert len(summary.columns["n"].cells) == 90
-    assert len(summary.columns["day"].cells) == 365
+    one, many = (summary_of(frame(spark).repartition(parts)) for parts in (1, 7))
+    assert one.n_rows == one.n_units == 2000
+    names, numbers, days = one.features
+    assert names.nulls == 182
+    assert sum(names.categories.values()) == 1818
+    assert len(numbers.cells) == 90
+    assert len(days.cells) == 365
+    for left, right in zip(one.features, many.features, strict=True):
+        assert left.categories == right.categories
+        assert left.nulls == right.nulls
+        assert left.cells.tolist() == right.cells.tolist()
+        assert left.counts.tolist() == right.counts.tolist()
+    assert (one.n_rows, one.n_units) == (many.n_rows, many.n_units)
+
+
+def test_rare_categories_stay_on_the_cluster(spark: Any) -> None:
+    everything = summary_of(frame(spark)).features[0]
+    least = sorted(everything.categories.values())[1]
+    kept = summary_of(frame(spark), pruned={"odd name`s": least}).features[0]
+    assert kept.categories == {k: n for k, n in everything.categories.items() if n > least}
+    assert 0 < len(kept.categories) < len(everything.categories)
+    assert kept.nulls == everything.nulls
+
+
+def test_units_are_the_distinct_entities(spark: Any) -> None:
+    unit = PrivacyUnit(entity="n", max_rows=30)
+    schema = replace(SCHEMA, unit=unit)
+    summary = collect_summary(source(frame(spark), unit), schema, pruned={}, max_distinct=100)
+    assert (summary.n_rows, summary.n_units) == (2000, 90)
 
 
 def test_a_column_of_too_many_values_is_named(spark: Any) -> None:
-    with pytest.raises(ConfigError, match=r"column 'n' has more than 50 distinct values"):
-        collect_summary(frame(spark), SCHEMA, max_distinct=50)
+    with pytest.raises(ConfigError, match=r"column 'odd name`s' has more than 3 distinct values"):
+        summary_of(frame(spark), max_distinct=3)
 
 
 def test_codes_keep_every_row_and_each_unit_in_one_file(spark: Any, tmp_path: Path) -> None:
-    summary = collect_summary(frame(spark), SCHEMA, max_distinct=10_000)
+    settings = Prepare()
+    plan = PreparePlan.of(SCHEMA, settings, None, 1e-6, 2000)
     manifest = fit(
-        summary,
+        summary_of(frame(spark)),
         SCHEMA,
+        plan,
         Receipt(entry=1, events=(NoPrivacy(),)),
-        Prepare(),
+        settings,
         Findings(table="t", n_rows=1.0, columns=()),
     )
-    write_codes(frame(spark).repartition(5), manifest, tmp_path / "codes", files=4, salt=b"s" * 32)
+    written = write_codes(source(frame(spark).repartition(5)), manifest, tmp_path / "codes", files=4)
+    assert written == 2000
     parts = sorted((tmp_path / "codes").glob("part-*.parquet"))
     assert len(parts) == 4
     tables = [pq.read_table(part) for part in parts]
@@ -85,7 +119,7 @@ def test_codes_keep_every_row_and_each_unit_in_one_file(spark: Any, tmp_path: Pa
     whole = pa.concat_tables(tables)
     for codebook in manifest.codebooks:
         found = np.bincount(whole[codebook.column].to_numpy(), minlength=codebook.n_codes)
-        assert found.tolist() == [int(count) for count in codebook.counts]
+        assert found.tolist() == [round(count) for count in codebook.counts]
 
 
 class Even:

@@ -9,11 +9,14 @@ import math
 import numpy as np
 import pytest
 
-from synth.core.grid import LEVELS, FloatGrid
+from synth.config.sections import Binning
+from synth.core.grid import FloatGrid
+from synth.core.schema import Column, Kind
+from synth.prepare.bins import cells_of, cut
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, NoPrivacy, Selection
 from synth.privacy.entry import Receipt
-from synth.privacy.quantile import equal_mass_groups, release_mass
+from synth.privacy.quantile import release_mass
 from synth.privacy.select import key_threshold, select_keys
 
 N = 20_000
@@ -99,22 +102,23 @@ def test_private_bins_have_about_equal_mass_and_keep_a_spike_apart() -> None:
     values = np.concatenate([np.zeros(20_000), generator.lognormal(8, 1, 30_000)])
     grid = FloatGrid()
     cells, exact = np.unique(grid.cell(values), return_counts=True)
-    counts = dict(zip(cells.tolist(), exact.tolist(), strict=True))
-    paid = receipt(25.0, count=len(LEVELS))
-    mass = release_mass(counts, grid, paid, bins=20).value
-    assert mass.mass.sum() == pytest.approx(50_000, rel=0.02)
-    assert np.all(mass.mass > 0)
-    assert np.all(mass.first[1:] > mass.last[:-1])
-    groups = equal_mass_groups(mass.mass, 20, 25.0)
-    heights = np.array([mass.mass[group].sum() for group in groups])
-    zero = grid.cell(np.array([0.0]))[0]
-    spike = next(group for group in groups if mass.first[group.start] == zero)
-    assert mass.last[spike.stop - 1] == zero
-    assert abs(mass.mass[spike].sum() - 20_000) < 500
-    assert 10 <= len(groups) <= 20
-    assert heights.max() == pytest.approx(20_000, rel=0.03)
-
-
-def test_few_rows_get_few_bins() -> None:
-    assert len(equal_mass_groups(np.full(50, 20.0), 20, 25.0)) <= 5
-    assert len(equal_mass_groups(np.full(200, 5.0), 20, 0.0)) == 20
+    paid = [receipt(25.0)] * len(grid.levels)
+    released = release_mass(cells, exact, grid, paid, bins=20, whole=False).value
+    assert released.mass.sum() == pytest.approx(50_000, rel=0.02)
+    assert np.all(released.mass > 0)
+    assert np.all(released.first[1:] > released.last[:-1])
+    column = Column(name="x", spark_type="double", kind=Kind.REAL)
+    parts = cut(
+        cells_of(released, grid, column),
+        Binning.QUANTILE,
+        column,
+        bins=20,
+        noise_scale=released.noise_scale,
+        power=None,
+    )
+    heights = np.array([sum(count for _, _, count in part) for part in parts])
+    (spike,) = [k for k, part in enumerate(parts) if part[0][0] <= 0 < part[-1][1]]
+    assert len(parts[spike]) == 1
+    assert abs(heights[spike] - 20_000) < 500
+    assert 10 <= len(parts) <= 21
+    assert heights.max() == heights[spike]
