@@ -13,6 +13,7 @@ from synth.prepare.plan import PreparePlan, Purpose
 from synth.privacy import accountant, noise
 from synth.privacy.budget import Budget, DiscreteGaussian, NoPrivacy, Selection
 from synth.privacy.entry import Receipt
+from synth.privacy.select import pruned_count
 
 SSN = Column(name="ssn", spark_type="string", kind=Kind.ID, entity="ssn")
 AGE = Column(name="age", spark_type="int", kind=Kind.INTEGER)
@@ -177,5 +178,6 @@ def test_without_privacy_nothing_is_left_out_and_everything_is_exact() -> None:
 def test_found_categories_of_at_most_so_many_rows_may_stay_uncounted() -> None:
     plan = plan_of(WIDE, 0.05)
     assert set(plan.pruned()) == {"colour", "token"}
-    assert plan.pruned()["colour"] == int(scale(plan, "colour", Purpose.FOUND) / 10) > 4
+    noise_scale = scale(plan, "colour", Purpose.FOUND)
+    assert 4 < plan.pruned()["colour"] == pruned_count(noise_scale, max_rows=4) < noise_scale / 8
     assert plan_of(WIDE, 100.0).pruned()["colour"] == 4, "at least a unit's own rows"
