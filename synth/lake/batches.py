@@ -116,13 +116,14 @@ class _Reader:
                     yield from self._row_group(file, group)
 
     def _row_group(self, path: str, group: int) -> Iterator[pa.RecordBatch]:
-        strings = [name for name in self.names if pa.types.is_string(self.types.get(name, pa.null()))]
-        with pq.ParquetFile(path, read_dictionary=strings) as file:
-            first = sum(file.metadata.row_group(before).num_rows for before in range(group))
-            held = set(file.schema_arrow.names)
+        footer = pq.read_metadata(path)
+        held = footer.schema.to_arrow_schema().names
+        strings = [name for name in self.names if name in held and pa.types.is_string(self.types[name])]
+        with pq.ParquetFile(path, metadata=footer, read_dictionary=strings) as file:
+            first = sum(footer.row_group(before).num_rows for before in range(group))
             wanted = [name for name in self.names if name in held and name not in self.partitioned]
             # A file is asked for a column at least, so that its rows are counted.
-            asked = wanted or file.schema_arrow.names[:1]
+            asked = wanted or held[:1]
             batches = file.iter_batches(_ROWS_A_BATCH, row_groups=[group], columns=asked, use_threads=False)
             for batch in batches:
                 arrays = [self._column(name, batch, path, first) for name in self.names]

@@ -110,10 +110,10 @@ def _spikes(cells: Sequence[Cell], column: Column, bins: int, noise_scale: float
     around = total[after + 1] - total[before] - mass
     span = uppers[after] - lowers[before] - widths
     density = np.divide(around, span, out=np.zeros(m), where=span > 0)
-    if column.kind is Kind.REAL:
-        is_single = widths <= np.maximum(np.abs(lowers), 2.0**-32) * 2.0**-11
-    else:
-        is_single = widths <= 1
+    # A cell of the finest level, or a whole number.
+    is_single = widths <= np.maximum(np.abs(lowers), 2.0**-32) * 2.0**-11
+    if column.kind is not Kind.REAL:
+        is_single |= widths <= 1
     enough = max(mass.sum() / (_SPIKE_LEAST * bins), _SPIKE_SIGNIFICANT * noise_scale)
     spikes = is_single & (mass >= enough) & (mass > _SPIKE_STEEPER * density * widths)
     heaviest = np.argsort(-np.where(spikes, mass, 0.0), kind="stable")[: max(1, bins // 2)]

@@ -127,6 +127,8 @@ def _find_categories(
     pruned = pruned_count(scale, max_rows=m)
     named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
     frequent = sorted(named, key=lambda key: (-named[key], key))[:_MOST_CATEGORIES]
+    if scale == 0:  # no privacy, or a public column: all of it is known
+        n_rows = counted.nulls + sum(counted.categories.values())
     other = max(0.0, n_rows - nulls - sum(named[key] for key in frequent))
     if other > _MOSTLY_OTHER * max(n_rows - nulls, 1):
         return None

@@ -1,6 +1,7 @@
 """Epsilon of events: closed forms, published figures, and laws."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from scipy.optimize import brentq
@@ -12,12 +13,18 @@ from synth.privacy.budget import (
     Budget,
     DiscreteGaussian,
     DpSgdSteps,
+    Event,
     NoPrivacy,
     Selection,
     event_from_dict,
     event_to_dict,
 )
 from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
+from synth.privacy.policy import Cap
+
+
+def cap(budget: Budget, prior: Sequence[Event]) -> Cap:
+    return Cap(name="privacy.epsilon", budget=budget, entries=(), prior=tuple(prior))
 
 
 def gaussian_epsilon(mu: float, delta: float) -> float:
@@ -101,7 +108,7 @@ def test_calibration_fits_the_budget_and_wastes_little_of_it(epsilon: float) -> 
     prior = [DiscreteGaussian(scale=100.0, sensitivity=1, count=30), Selection(delta=1e-8, count=9)]
     budget = Budget(epsilon=epsilon, delta=1e-5)
     spec = DpSgdSpec(steps=300, max_grad_norm=1.0, sample_rate=0.03, expected_batch_size=1)
-    plan = spec.calibrate(budget, prior, n_units=1000)
+    plan = spec.calibrate([cap(budget, prior)], n_units=1000)
     total = accountant.epsilon([*prior, plan.event], budget.delta)
     assert 0.99 * epsilon < total <= epsilon
 
@@ -110,7 +117,7 @@ def test_training_is_refused_when_nothing_is_left() -> None:
     prior = [DiscreteGaussian(scale=1.0, sensitivity=1, count=30)]
     spec = DpSgdSpec(steps=10, max_grad_norm=1.0, sample_rate=0.1, expected_batch_size=1)
     with pytest.raises(BudgetExceeded, match="nothing to spend"):
-        spec.calibrate(Budget(epsilon=1, delta=1e-5), prior, n_units=100)
+        spec.calibrate([cap(Budget(epsilon=1, delta=1e-5), prior)], n_units=100)
 
 
 def test_a_plan_cannot_be_made_by_hand() -> None:
@@ -120,7 +127,7 @@ def test_a_plan_cannot_be_made_by_hand() -> None:
 
 def test_a_plan_that_the_ledger_did_not_pay_for_is_refused() -> None:
     spec = DpSgdSpec(steps=10, max_grad_norm=1.0, sample_rate=0.1, expected_batch_size=1)
-    plan = spec.calibrate(Budget(epsilon=1, delta=1e-5), [], n_units=100)
+    plan = spec.calibrate([cap(Budget(epsilon=1, delta=1e-5), [])], n_units=100)
     assert DpSgdPlan.for_charged(plan.to_dict(), [plan.event]) == plan
     cheaper = {**plan.to_dict(), "noise_multiplier": plan.noise_multiplier / 2}
     with pytest.raises(ValueError, match="does not pay"):
