@@ -9,6 +9,7 @@ import pytest
 
 from synth.privacy.ledger import Ledger
 from synth.privacy.view import spent
+
 from .conftest import Project, inside, make_project
 
 pytestmark = pytest.mark.e2e
