@@ -5,6 +5,7 @@ workers mount are read by Arrow in the Python worker instead: the same values, s
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlparse
@@ -135,7 +136,7 @@ class _Reader:
             return pa.array(self._units(path, first, batch.num_rows))
         kind = self.types[name]
         if name in self.partitioned:
-            value = unquote(path.split(f"/{name}=", 1)[1].split("/", 1)[0])
+            value = _unescaped(path.split(f"/{name}=", 1)[1].split("/", 1)[0])
             scalar = pa.scalar(None if value == _NO_PARTITION else value, pa.string()).cast(kind)
             return pa.repeat(scalar, batch.num_rows)
         if name not in batch.schema.names:
@@ -150,3 +151,8 @@ class _Reader:
         key = hashlib.sha256(self.salt + path.encode()).digest()[:8]
         places = np.arange(first, first + n, dtype=np.uint64)
         return mix(mix(places) ^ np.uint64(int.from_bytes(key, "big"))).view(np.int64)
+
+
+def _unescaped(folder: str) -> str:
+    """A partition's value from its folder's name as Spark reads it: byte by byte, not as UTF-8."""
+    return re.sub("%([0-9A-Fa-f]{2})", lambda escape: chr(int(escape[1], 16)), folder)

@@ -27,17 +27,20 @@ def draw_budget(
         colour = _COLOURS[stages.index(stage) % len(_COLOURS)]
         axes.bar(place, after - before, bottom=budget - after, color=colour, width=0.8, zorder=2)
         axes.bar(place, max(budget - after, 0.0), color="#d9d9d9", width=0.8, zorder=2)
+        left = max(budget - after, 0.0)
+        inside = left > 0.1 * budget
         axes.annotate(
-            f"{max(budget - after, 0.0):.3g} left",
-            (place, max(budget - after, 0.0)),
-            ha="center", va="bottom", fontsize=8, zorder=3,
+            f"{left:.3g} left" if left > 1e-3 * budget else "none left",
+            (place, left if inside else 0.0),
+            ha="center", va="top" if inside else "bottom", fontsize=8, zorder=3,
+            color="black" if inside else "white",
         )  # fmt: skip
         before = after
     axes.axhline(budget, color="black", linewidth=1, linestyle="--", zorder=1)
     axes.set_xticks(range(1, len(lines) + 1), [f"{s}\n{when[:10]}" for s, when, _ in lines], fontsize=8)
     axes.set_ylabel(f"epsilon at delta {delta:g}")
     axes.set_ylim(0, budget * 1.08)
-    axes.set_title(f"Privacy budget of {table}: {max(budget - before, 0.0):.3g} of {budget:.4g} left")
+    axes.set_title(f"Privacy budget of {table}: {before:.3g} of {budget:.3g} spent")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, dpi=120)
