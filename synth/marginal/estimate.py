@@ -7,12 +7,14 @@ marginals of each step by exact message passing of mbi).
 
 import os
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the tables are small; a GPU would only compile longer
+# Before JAX is imported: the tables are small, so a GPU would only compile longer; counts need float64.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["JAX_ENABLE_X64"] = "true"
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +23,6 @@ from mbi import CliqueVector, Domain, LinearMeasurement, marginal_loss, marginal
 
 from synth.marginal.measure import Measurement
 from synth.models.tables import Factor
-
-jax.config.update("jax_enable_x64", True)
 
 _STEPS_AT_ONCE = 50
 

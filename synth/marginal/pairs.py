@@ -76,9 +76,7 @@ def _spread(
             shared = tuple(c for c in onward if c in scope)
             if column in onward:
                 further = tuple(c for c in onward if c != column)
-                stack.append(
-                    (onward, node, further, marginalised(nodes[onward], onward, (column, *further)))
-                )
+                stack.append((onward, node, further, marginalised(nodes[onward], onward, (column, *further))))
                 continue
             beyond = tuple(c for c in onward if c not in scope)
             there = marginalised(nodes[onward], onward, (*shared, *beyond))
@@ -87,6 +85,4 @@ def _spread(
             above = marginalised(joint, (column, *scope), (column, *shared))
             width = int(np.prod(above.shape[1:]))
             spread = above.reshape(n_groups, width, 1) * conditional.reshape(1, width, -1)
-            stack.append(
-                (onward, node, (*shared, *beyond), spread.reshape(n_groups, *there.shape))
-            )
+            stack.append((onward, node, (*shared, *beyond), spread.reshape(n_groups, *there.shape)))

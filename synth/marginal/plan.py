@@ -12,6 +12,8 @@ from synth.privacy.budget import Budget, DiscreteGaussian, Event, ExponentialMec
 _CALIBRATED = object()
 _LEAST_SHARE = 0.1
 """Share of the budget below which measuring is refused: its charge would be spent on a useless model."""
+_RARE = 3.0
+"""Standard deviations of a column's noise below which one of its codes is rare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,12 @@ class MeasuringPlan:
     def is_private(self) -> bool:
         """Whether noise is added."""
         return NoPrivacy() not in self.events.values()
+
+    @property
+    def rare(self) -> float:
+        """A released count below this is too small to be told apart from noise in a marginal."""
+        scales = [event.scale for event in self.events.values() if isinstance(event, DiscreteGaussian)]
+        return _RARE * min(scales) if scales else 0.0
 
     @property
     def charge(self) -> tuple[Event, ...]:

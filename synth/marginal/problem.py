@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from synth.core.domain import Domain
 from synth.marginal.candidates import cells
 from synth.marginal.estimate import estimate
-from synth.marginal.measure import Measurement, combined
+from synth.marginal.measure import Measurement, combined, measure
+from synth.marginal.plan import MeasuringPlan
 from synth.models.tables import (
     Factor,
     Grouping,
@@ -20,6 +21,9 @@ from synth.models.tables import (
     induced_cliques,
     tables_of_factors,
 )
+from synth.privacy.budget import DiscreteGaussian, NoPrivacy
+from synth.privacy.ledger import Receipt
+from synth.privacy.queries import PaidCounts
 
 CountMore = Callable[[Sequence[Scope]], Mapping[Scope, NDArray[np.int64]]]
 
@@ -103,9 +107,36 @@ def fit(
         max_seconds=max(1.0, deadline - time.monotonic()),
     )
     ended = "" if found.converged else ", stopped by model.max_minutes"
-    problem.say(
-        f"fitted {len(merged)} marginals in {found.steps} steps, {found.seconds:.1f} s{ended}"
-    )
+    problem.say(f"fitted {len(merged)} marginals in {found.steps} steps, {found.seconds:.1f} s{ended}")
     order = elimination_order(problem.sizes, [factor.scope for factor in found.factors])
     tables = tables_of_factors(problem.domain, problem.groupings, found.factors, order)
     return Fitted(tables=tables, measurements=tuple(measurements), factors=found.factors)
+
+
+def paid_counts(plan: MeasuringPlan, part: str, receipt: Receipt) -> PaidCounts:
+    """The queries of one part of a plan."""
+    event = plan.events[part]
+    assert isinstance(event, DiscreteGaussian | NoPrivacy)
+    return PaidCounts(event, receipt)
+
+
+def measure_columns(problem: Problem, paid: PaidCounts) -> list[Measurement]:
+    """Every column's marginal, each asked once."""
+    columns = range(len(problem.sizes))
+    return [measure((column,), problem.column_counts(column), paid, 1) for column in columns]
+
+
+def score(
+    problem: Problem, expected: Mapping[Scope, NDArray[np.float64]], paid: PaidCounts
+) -> dict[Scope, float]:
+    """Noisy total variation distance of each pair from what is expected.
+
+    One query a pair: sum |counts - expected| over whole expected counts, which one row moves by at most 1,
+    and a unit of m rows by at most m.
+    """
+    errors = {}
+    for scope, counts in problem.pairs.items():
+        exact = np.abs(counts - np.rint(expected[scope]).astype(np.int64)).sum()
+        noisy = paid.ask(np.array([exact]), 1).value[0]
+        errors[scope] = float(noisy) / (2 * max(problem.n_rows, 1))
+    return errors

@@ -15,14 +15,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.marginal.measure import Measurement, combined, measure, noise_error, shared_out
+from synth.marginal.measure import Measurement, measure, noise_error, shared_out
 from synth.marginal.pairs import pair_marginals
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
-from synth.marginal.problem import Fitted, Problem, fit
+from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts, score
 from synth.models.tables import Scope
-from synth.privacy.budget import DiscreteGaussian, NoPrivacy
 from synth.privacy.ledger import Receipt
-from synth.privacy.queries import PaidCounts
 
 ROUNDS = (0.45, 0.55)
 """Shares of the cell queries that each round may use."""
@@ -47,15 +45,11 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
     Guarantee: the plan's events, which the receipt paid for; exact counts are read through them only.
     """
     deadline = time.monotonic() + problem.max_seconds
-    columns = _paid(plan, "columns", receipt)
-    found = [
-        measure((column,), problem.column_counts(column), columns, 1)
-        for column in range(len(problem.sizes))
-    ]
+    found = measure_columns(problem, paid_counts(plan, "columns", receipt))
     model = fit(problem, found, None, deadline)
     if not problem.pairs:
         return model
-    scores, cells = _paid(plan, "scores", receipt), _paid(plan, "cells", receipt)
+    scores, cells = paid_counts(plan, "scores", receipt), paid_counts(plan, "cells", receipt)
     queries = cells.left if cells.left is not None else _QUERIES_A_COLUMN * len(problem.sizes)
     spent = 0
     for number, share in enumerate(np.cumsum(ROUNDS), start=1):
@@ -71,19 +65,6 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
         spent += sum(times.values())
         model = fit(problem, found, model, deadline)
     return model
-
-
-def score(
-    problem: Problem, expected: Mapping[Scope, NDArray[np.float64]], paid: PaidCounts
-) -> dict[Scope, float]:
-    """Noisy total variation distance of each pair from what is expected.
-
-    One query a pair: sum |counts - expected| over whole expected counts, which one row moves by at most 1,
-    and a unit of m rows by at most m.
-    """
-    exact = [int(np.abs(problem.pairs[s] - np.rint(expected[s]).astype(np.int64)).sum()) for s in problem.pairs]
-    noisy = [float(paid.ask(np.array([one]), 1).value[0]) for one in exact]
-    return {s: n / (2 * max(problem.n_rows, 1)) for s, n in zip(problem.pairs, noisy, strict=True)}
 
 
 def choose(
@@ -115,9 +96,3 @@ def choose(
         chosen[scope] = problem.weights[scope] * slopes[scope]
         spread += weight
     return shared_out(chosen, queries) if chosen else {}
-
-
-def _paid(plan: MeasuringPlan, part: str, receipt: Receipt) -> PaidCounts:
-    event = plan.events[part]
-    assert isinstance(event, DiscreteGaussian | NoPrivacy)
-    return PaidCounts(event, receipt)

@@ -55,9 +55,7 @@ def _count_partition(
 
         total = np.zeros(plan.length, dtype=np.int64)
         for batch in batches:
-            total += plan.count(
-                {column: batch.column(names[column]).to_numpy() for column in plan.columns}
-            )
+            total += plan.count({column: batch.column(names[column]).to_numpy() for column in plan.columns})
         context = TaskContext.get()
         yield _partial(0 if context is None else context.partitionId(), total)
 
@@ -66,13 +64,12 @@ def _count_partition(
 
 def _add_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     total: NDArray[np.int64] | None = None
-    place = 0
     for batch in batches:
-        for place, counts in zip(batch.column("place").to_pylist(), batch.column("counts"), strict=True):
+        for counts in batch.column("counts"):
             vector = np.frombuffer(counts.as_buffer(), dtype="<i8")
             total = vector.copy() if total is None else total + vector
     if total is not None:
-        yield _partial(place, total)
+        yield _partial(0, total)
 
 
 def _partial(place: int, counts: NDArray[np.int64]) -> pa.RecordBatch:

@@ -225,9 +225,7 @@ def _eliminate(
             touched = [Factor((column,), np.zeros((sizes or {})[column]))]
         parents = tuple(sorted({c for factor in touched for c in factor.scope} - {column}))
         scope = (*parents, column)
-        total = np.zeros(())
-        for factor in touched:
-            total = total + _arranged(factor, scope)
+        total: NDArray[np.float64] = sum((_arranged(f, scope) for f in touched), np.zeros(()))
         message = _logsumexp(total)
         with np.errstate(invalid="ignore"):
             probabilities = np.exp(total - message[..., None])

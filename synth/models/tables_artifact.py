@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from synth.core.domain import Domain
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_json
-from synth.models.artifact import TrainingRecord
 from synth.models.tables import Grouping, Table, Tables
 
 KIND = "marginal"
@@ -35,6 +34,25 @@ class Tie:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasuringRecord:
+    """How the model came to be; all of it may be shown.
+
+    Attributes:
+      is_private: False if the measuring or the preparation under it had no noise.
+      statement: the guarantee in words, or that there is none.
+      events: what was charged for measuring, in words, by its purpose.
+      entries: the ledger's entries that paid, the measuring's own last.
+      prepared: digest of the prepared table whose codes the model draws.
+    """
+
+    is_private: bool
+    statement: str
+    events: Mapping[str, str]
+    entries: tuple[int, ...]
+    prepared: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TablesArtifact:
     """A fitted model of marginals, the space it samples, and how it was trained.
 
@@ -48,7 +66,7 @@ class TablesArtifact:
     ties: tuple[Tie, ...]
     measured: tuple[tuple[str, ...], ...]
     method: str
-    training: TrainingRecord
+    training: MeasuringRecord
 
     def save(self, folder: Path) -> None:
         """Write both files into an existing folder."""
@@ -86,7 +104,7 @@ class TablesArtifact:
                 ties=tuple(Tie(**tie) for tie in description["ties"]),
                 measured=tuple(tuple(names) for names in description["measured"]),
                 method=description["method"],
-                training=TrainingRecord(**{**training, "entries": tuple(training["entries"])}),
+                training=MeasuringRecord(**{**training, "entries": tuple(training["entries"])}),
             )
         except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ArtifactError(f"the model in {folder} is damaged ({error}); train it again") from error

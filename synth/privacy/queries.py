@@ -61,7 +61,9 @@ class PaidChoices:
     Source: permute-and-flip (McKenna, Sheldon 2020) as OpenDP implements it: exact, from OS entropy.
     """
 
-    def __init__(self, event: ExponentialMechanism | NoPrivacy, receipt: Receipt, *, sensitivity: int) -> None:
+    def __init__(
+        self, event: ExponentialMechanism | NoPrivacy, receipt: Receipt, *, sensitivity: int
+    ) -> None:
         _check_paid(event, receipt)
         self._event = event
         self._entry = receipt.entry
