@@ -2,10 +2,11 @@
 
 import itertools
 
+from synth.core.tie import Tie
 from synth.marginal.pairs import mutual_information
 from synth.marginal.problem import Fitted
 from synth.models.tables import Tables, marginalised
-from synth.models.tables_artifact import MeasuringRecord, TablesArtifact, Tie
+from synth.models.tables_artifact import MeasuringRecord, TablesArtifact
 
 
 def artifact_of(fitted: Fitted, method: str, record: MeasuringRecord) -> TablesArtifact:

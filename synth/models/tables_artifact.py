@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.core.domain import Domain
+from synth.core.tie import Tie
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_json
 from synth.models.tables import Grouping, Table, Tables
@@ -18,19 +19,6 @@ KIND = "marginal"
 _VERSION = 1
 _DESCRIPTION = "model.json"
 _TABLES = "tables.npz"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tie:
-    """Two columns that the model ties directly, and how strongly.
-
-    Attributes:
-      strength: mutual information of the two under the model, in bits.
-    """
-
-    first: str
-    second: str
-    strength: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +45,7 @@ class TablesArtifact:
     """A fitted model of marginals, the space it samples, and how it was trained.
 
     Attributes:
-      ties: the edges of the junction tree's columns; computed from the model alone.
+      ties: the pairs of columns within measured marginals; computed from the model alone.
       measured: the column names of every marginal that was measured.
       method: how marginals were chosen.
     """

@@ -24,6 +24,7 @@ _BYTES_A_CELL = 8 * 16
 
 def train_marginal(run: Run) -> None:
     """Measure marginals with all that is left of the budget, and fit a graphical model to them."""
+    from synth.evaluate.tree import ties_picture
     from synth.marginal.count import CountPlan
     from synth.marginal.export import artifact_of
     from synth.marginal.grouping import grouping_of
@@ -86,7 +87,9 @@ def train_marginal(run: Run) -> None:
         artifact = artifact_of(fitted, settings.method.value, record)
         with write_artifact(run.workspace.model, key) as folder:
             artifact.save(folder)
+            (folder / "ties.svg").write_text(ties_picture(artifact.ties), encoding="utf-8")
         stage.metrics({"marginals": len(artifact.measured), "cells": artifact.tables.cells})
+        stage.artifact(run.workspace.model / "ties.svg")
         bundle = {"model": run.workspace.model, "prepared": run.workspace.prepared / "prepared.json"}
         stage.model(bundle, _SERVED_MODEL)
 
