@@ -11,8 +11,8 @@ from synth.privacy.queries import PaidCounts
 
 _MEAN_ABSOLUTE = float(np.sqrt(2 / np.pi))
 """Mean absolute value of a standard normal."""
-_EXACT = 0.5
-"""Standard deviation that a count without noise is taken to have: less than one row."""
+_EXACT = 1e-4
+"""Standard deviation that a count without noise is taken to have, as a share of all rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def measure(scope: Scope, counts: NDArray[np.int64], paid: PaidCounts, times: in
     Guarantee: `times` of the paid event's queries; a privacy unit of m rows moves the counts by at most m.
     """
     released = paid.ask(counts, times)
-    stddev = paid.scale / np.sqrt(times) if paid.scale > 0 else _EXACT
+    stddev = paid.scale / np.sqrt(times) if paid.scale > 0 else max(0.5, _EXACT * float(counts.sum()))
     return Measurement(scope=scope, values=released.value, stddev=float(stddev))
 
 

@@ -97,23 +97,21 @@ class MeasuringSpec:
         Raises: BudgetExceeded if nothing is left, or so little that the model would be noise.
         """
         spent = accountant.epsilon(prior, budget.delta)
+        least = Budget(epsilon=_LEAST_SHARE * budget.epsilon, delta=budget.delta)
         told = f"{spent:.4g} of epsilon={budget.epsilon:.4g} is spent at delta={budget.delta:g}"
         try:
             scale = accountant.calibrate_scale(
-                prior, budget=budget, events=lambda scale: list(self._events(scale).values())
+                prior,
+                budget=budget,
+                events=lambda scale: list(self._events(scale).values()),
+                highest=self.max_rows / accountant.gaussian_mu(least),
             )
         except ValueError as error:
             raise BudgetExceeded(
-                f"stage 'train' has nothing to spend: {told}; raise privacy.epsilon"
+                f"stage 'train' has less than epsilon={least.epsilon:.3g} to spend, too little to learn "
+                f"from: {told}; raise privacy.epsilon"
             ) from error
-        events = self._events(scale)
-        own = accountant.epsilon(list(events.values()), budget.delta)
-        if own < _LEAST_SHARE * budget.epsilon:
-            raise BudgetExceeded(
-                f"stage 'train' could spend only epsilon={own:.3g}, too little to learn from: {told}; "
-                "raise privacy.epsilon"
-            )
-        return MeasuringPlan(events=events, max_rows=self.max_rows, _proof=_CALIBRATED)
+        return MeasuringPlan(events=self._events(scale), max_rows=self.max_rows, _proof=_CALIBRATED)
 
     def without_privacy(self) -> MeasuringPlan:
         """The same questions without noise, for a user who set `privacy.epsilon: null`."""

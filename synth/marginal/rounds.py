@@ -22,7 +22,7 @@ from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_c
 from synth.models.tables import Scope
 from synth.privacy.ledger import Receipt
 
-ROUNDS = (0.45, 0.55)
+ROUNDS = (0.8, 0.2)
 """Shares of the cell queries that each round may use."""
 _COLUMNS, _SCORES = 0.1, 0.06
 _QUERIES_A_COLUMN = 20

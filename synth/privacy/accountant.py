@@ -78,13 +78,18 @@ def calibrate_noise_multiplier(
 
 
 def calibrate_scale(
-    prior: Sequence[Event], *, budget: Budget, events: Callable[[float], Sequence[Event]]
+    prior: Sequence[Event],
+    *,
+    budget: Budget,
+    events: Callable[[float], Sequence[Event]],
+    highest: float,
 ) -> float:
     """Smallest noise scale (to 0.02%) whose events fit the budget on top of `prior`.
 
     Args:
       events: the events of a release by its scale; a larger scale must cost less.
-    Raises: ValueError if `prior` alone leaves nothing, or only a scale above 10^9 would fit.
+      highest: a scale above which the release is of no use.
+    Raises: ValueError if `prior` alone leaves nothing, or only a scale above `highest` would fit.
     """
     if epsilon(prior, budget.delta) >= budget.epsilon:
         raise ValueError("the budget is already spent")
@@ -94,11 +99,9 @@ def calibrate_scale(
         composed = _compose([*before, *_merge(events(scale))])
         return float(composed.get_epsilon_for_delta(budget.delta)) <= budget.epsilon
 
-    high = 1.0
-    while not fits(high):
-        high *= 4
-        if high > 1e9:
-            raise ValueError("no noise scale below 10^9 fits what is left of the budget")
+    high = highest
+    if not fits(high):
+        raise ValueError(f"no noise scale below {highest:.4g} fits what is left of the budget")
     low = high / 4
     while low > 1e-3 and fits(low):
         low, high = low / 4, low

@@ -109,8 +109,8 @@ def test_calibration_spends_all_that_is_left_and_no_more(total: float) -> None:
             ExponentialMechanism(epsilon=0.1 / scale, count=5),
         ]
 
-    scale = accountant.calibrate_scale(prior, budget=budget, events=events)
+    scale = accountant.calibrate_scale(prior, budget=budget, events=events, highest=1000.0)
     spent = accountant.epsilon([*prior, *events(scale)], budget.delta)
     assert 0.999 * total < spent <= total
     with pytest.raises(ValueError, match="already spent"):
-        accountant.calibrate_scale([*prior, *events(scale / 2)], budget=budget, events=events)
+        accountant.calibrate_scale([*prior, *events(scale / 2)], budget=budget, events=events, highest=9.0)
