@@ -82,8 +82,7 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
         }
         charge["prepare"] += f" and delta {selection_delta(privacy):.2g} for naming categories"
         charge["train"] = (
-            f"; charges what is left: to epsilon {privacy.budget.epsilon:g} at delta "
-            f"{privacy.budget.delta:g}"
+            f"; charges what is left: to epsilon {privacy.budget.epsilon:g} at delta {privacy.budget.delta:g}"
         )
         entries, budget = ledger.entries(config.name), privacy.budget
         after = _epsilons(privacy, budget, most_seen(entries, privacy.partitions_read, budget.delta))

@@ -17,7 +17,7 @@ from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
 from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts
 from synth.models.tables import Scope
 from synth.privacy.budget import ExponentialMechanism, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.queries import PaidChoices
 
 _COLUMNS, _CHOICES = 0.1, 0.1

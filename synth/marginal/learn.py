@@ -6,7 +6,7 @@ from synth.config.sections import MarginalMethod
 from synth.marginal import aim, mst, network, rounds
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec
 from synth.marginal.problem import Fitted, Problem
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 
 def spec_of(method: MarginalMethod, n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:

@@ -12,7 +12,7 @@ from synth.marginal.pairs import pair_marginals
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
 from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts, score
 from synth.models.tables import Scope
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 _COLUMNS, _SCORES = 0.3, 0.1
 _QUERIES_A_COLUMN = 20

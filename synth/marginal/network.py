@@ -16,7 +16,7 @@ from synth.marginal.mst import spec as mst_spec
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec
 from synth.marginal.problem import Fitted, Problem, measure_columns, paid_counts, score
 from synth.models.tables import Scope, Table, Tables
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 _QUERIES_A_COLUMN = 20
 _LEAST_ROWS_A_CELL = 3.0

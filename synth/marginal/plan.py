@@ -8,6 +8,7 @@ from synth.core import check
 from synth.errors import BudgetExceeded
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, Event, ExponentialMechanism, NoPrivacy
+from synth.privacy.policy import Cap
 
 _CALIBRATED = object()
 _LEAST_SHARE = 0.1
@@ -91,16 +92,21 @@ class MeasuringSpec:
         if not abs(total - 1) < 1e-9:
             raise ValueError(f"the shares of {', '.join(self.parts)} sum to {total}, not to 1")
 
-    def calibrate(self, budget: Budget, prior: Sequence[Event]) -> MeasuringPlan:
-        """Spend all that `prior` left of the budget.
+    def calibrate(self, caps: Sequence[Cap]) -> MeasuringPlan:
+        """Spend all that is left under the tightest cap.
 
         Raises: BudgetExceeded if nothing is left, or so little that the model would be noise.
         """
+        scale = max(self._under(cap.budget, cap.prior) for cap in caps)
+        return MeasuringPlan(events=self._events(scale), max_rows=self.max_rows, _proof=_CALIBRATED)
+
+    def _under(self, budget: Budget, prior: Sequence[Event]) -> float:
+        """The smallest scale that fits one cap."""
         spent = accountant.epsilon(prior, budget.delta)
         least = Budget(epsilon=_LEAST_SHARE * budget.epsilon, delta=budget.delta)
         told = f"{spent:.4g} of epsilon={budget.epsilon:.4g} is spent at delta={budget.delta:g}"
         try:
-            scale = accountant.calibrate_scale(
+            return accountant.calibrate_scale(
                 prior,
                 budget=budget,
                 events=lambda scale: list(self._events(scale).values()),
@@ -111,7 +117,6 @@ class MeasuringSpec:
                 f"stage 'train' has less than epsilon={least.epsilon:.3g} to spend, too little to learn "
                 f"from: {told}; raise privacy.epsilon"
             ) from error
-        return MeasuringPlan(events=self._events(scale), max_rows=self.max_rows, _proof=_CALIBRATED)
 
     def without_privacy(self) -> MeasuringPlan:
         """The same questions without noise, for a user who set `privacy.epsilon: null`."""

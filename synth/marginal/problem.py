@@ -22,7 +22,7 @@ from synth.models.tables import (
     tables_of_factors,
 )
 from synth.privacy.budget import DiscreteGaussian, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.queries import PaidCounts
 
 CountMore = Callable[[Sequence[Scope]], Mapping[Scope, NDArray[np.int64]]]

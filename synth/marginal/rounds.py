@@ -20,7 +20,7 @@ from synth.marginal.pairs import pair_marginals
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
 from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts, score
 from synth.models.tables import Scope
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 
 ROUNDS = (0.8, 0.2)
 """Shares of the cell queries that each round may use."""

@@ -9,7 +9,7 @@ import opendp.prelude as opendp
 from numpy.typing import NDArray
 
 from synth.privacy.budget import DiscreteGaussian, Event, ExponentialMechanism, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.noise import discrete_gaussian
 from synth.privacy.released import Released
 

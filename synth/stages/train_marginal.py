@@ -14,7 +14,6 @@ from synth.marginal.candidates import pairs
 from synth.marginal.plan import MeasuringPlan
 from synth.models.tables import Scope
 from synth.models.tables_artifact import MeasuringRecord
-from synth.privacy.ledger import private_events
 from synth.run import Run
 
 _SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
@@ -46,12 +45,9 @@ def train_marginal(run: Run) -> None:
         max_rows = config.privacy.privacy_unit.max_rows
         candidates = pairs(domain.sizes, settings.max_cells)
         spec = spec_of(settings.method, len(domain), len(candidates), max_rows)
-        if config.privacy.budget is None:
-            plan = spec.without_privacy()
-        else:
-            prior = private_events(run.ledger.entries(config.name))
-            plan = spec.calibrate(config.privacy.budget, prior)
-        run.ledger.check(run.spend("train", plan.charge), config.privacy.budget)
+        caps = run.caps()
+        plan = spec.calibrate(caps) if caps else spec.without_privacy()
+        run.check("train", plan.charge)
         groupings = tuple(grouping_of(book, plan.rare) for book in manifest.codebooks)
         frame = coded_table(run.spark, run.workspace.prepared)
 
@@ -74,7 +70,7 @@ def train_marginal(run: Run) -> None:
             max_seconds=config.model.max_minutes * 60,
             say=lambda line: run.say(f"train: {line}"),
         )
-        receipt = run.charge("train", plan.charge)
+        receipt = run.reserve("train", plan.charge)
         stage.parameters(_parameters(settings.method.value, plan))
         fitted = learn(settings.method, problem, plan, receipt)
         record = MeasuringRecord(
@@ -84,6 +80,7 @@ def train_marginal(run: Run) -> None:
             entries=(*manifest.entries, receipt.entry),
             prepared=upstream,
         )
+        run.settle(receipt)
         artifact = artifact_of(fitted, settings.method.value, record)
         with write_artifact(run.workspace.model, key) as folder:
             artifact.save(folder)

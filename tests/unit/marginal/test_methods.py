@@ -17,7 +17,8 @@ from synth.marginal.plan import MeasuringPlan
 from synth.marginal.problem import Problem, score
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
+from synth.privacy.policy import Cap
 from synth.privacy.queries import PaidCounts
 
 METHODS = list(MarginalMethod)
@@ -25,8 +26,12 @@ BUDGET = Budget(epsilon=1.0, delta=1e-5)
 PRIOR = [DiscreteGaussian(scale=60.0, sensitivity=1, count=30)]
 
 
+def cap(prior: list[Event], budget: Budget = BUDGET) -> Cap:
+    return Cap(name="privacy.epsilon", budget=budget, entries=(), prior=tuple(prior))
+
+
 def plan_of(method: MarginalMethod, problem: Problem, max_rows: int = 1) -> MeasuringPlan:
-    return spec_of(method, len(problem.sizes), len(problem.pairs), max_rows).calibrate(BUDGET, PRIOR)
+    return spec_of(method, len(problem.sizes), len(problem.pairs), max_rows).calibrate([cap(PRIOR)])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -35,7 +40,7 @@ def test_the_charge_is_all_that_is_left_of_the_budget(method: MarginalMethod, pr
     spent = accountant.epsilon([*PRIOR, *plan.charge], BUDGET.delta)
     assert 0.999 < spent <= 1.0
     with pytest.raises(BudgetExceeded, match="too little to learn from"):
-        spec_of(method, 5, 10, 1).calibrate(BUDGET, [*PRIOR, *plan.charge])
+        spec_of(method, 5, 10, 1).calibrate([cap([*PRIOR, *plan.charge])])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -155,6 +160,14 @@ def test_the_tree_is_the_heaviest() -> None:
     scores = {(0, 1): 0.5, (1, 2): 0.4, (0, 2): 0.45, (2, 3): 0.1}
     assert spanning_tree(4, scores) == [(0, 1), (0, 2), (2, 3)]
     assert spanning_tree(4, {(0, 1): 1.0}) == [(0, 1)]
+
+
+def test_the_tightest_cap_decides(problem: Problem) -> None:
+    spec = spec_of(MarginalMethod.MST, 5, len(problem.pairs), 1)
+    tight, wide = Budget(epsilon=0.5, delta=1e-5), Budget(epsilon=3.0, delta=1e-5)
+    both = spec.calibrate([cap(PRIOR, wide), cap(PRIOR, tight)])
+    assert both.charge == spec.calibrate([cap(PRIOR, tight)]).charge
+    assert both.charge != spec.calibrate([cap(PRIOR, wide)]).charge
 
 
 def test_a_plan_cannot_be_made_by_hand() -> None:

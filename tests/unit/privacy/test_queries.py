@@ -7,7 +7,7 @@ import pytest
 
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, ExponentialMechanism, NoPrivacy
-from synth.privacy.ledger import Receipt
+from synth.privacy.entry import Receipt
 from synth.privacy.queries import PaidChoices, PaidCounts
 
 
