@@ -1,11 +1,8 @@
 """Codes too rare to be told apart in pairs share a group; codes without a released count are impossible."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from synth.core.codebook import Codebook
-from synth.marginal.measure import Measurement
 from synth.models.tables import Grouping
 
 
@@ -31,20 +28,3 @@ def grouping_of(codebook: Codebook, least: float) -> Grouping:
         group[rare] = len(kept)
         share[rare] = counts[rare] / counts[rare].sum()
     return Grouping(group=group, share=share)
-
-
-def released_columns(
-    codebooks: Sequence[Codebook], groupings: Sequence[Grouping], stddev: float
-) -> tuple[Measurement, ...]:
-    """What preparation released about each column, as measurements that cost nothing more.
-
-    Args:
-      stddev: of the noise in a code's released count.
-    """
-    found = []
-    for column, (codebook, grouping) in enumerate(zip(codebooks, groupings, strict=True)):
-        possible = grouping.group >= 0
-        counts = np.asarray(codebook.counts, dtype=np.float64)[possible]
-        values = np.bincount(grouping.group[possible], counts, grouping.n_groups).astype(np.float64)
-        found.append(Measurement(scope=(column,), values=values, stddev=stddev))
-    return tuple(found)

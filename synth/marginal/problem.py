@@ -35,7 +35,6 @@ class Problem:
     Attributes:
       domain: the coded space. groupings: of each column, by released counts.
       n_rows: released.
-      known: marginals that were released before and cost nothing more; may be empty.
       weights: how much the error of each pair matters, for all pairs that may be measured.
       pairs: their exact counts.
       count_more: exact counts of other marginals, by another pass over the rows.
@@ -47,7 +46,6 @@ class Problem:
     domain: Domain
     groupings: tuple[Grouping, ...]
     n_rows: int
-    known: tuple[Measurement, ...]
     weights: Mapping[Scope, float]
     pairs: Mapping[Scope, NDArray[np.int64]]
     count_more: CountMore
@@ -98,7 +96,7 @@ def fit(
     Args:
       deadline: of time.monotonic(), after which the estimation stops where it is.
     """
-    merged = combined([*problem.known, *measurements])
+    merged = combined(measurements)
     found = estimate(
         problem.sizes,
         merged,

@@ -61,7 +61,6 @@ def train_marginal(run: Run) -> None:
             domain=domain,
             groupings=groupings,
             n_rows=manifest.n_rows,
-            known=(),
             weights=_weights(candidates, manifest, config.evaluate.target, settings.target_weight),
             pairs=count(candidates) if candidates else {},
             count_more=count,

@@ -69,7 +69,6 @@ def learned(counts: dict[Scope, NDArray[np.int64]], monkeypatch: pytest.MonkeyPa
         domain=Domain(NAMES, SIZES),
         groupings=GROUPINGS,
         n_rows=20_000,
-        known=(),
         weights=dict.fromkeys(candidates, 1.0),
         pairs={scope: counts[scope] for scope in candidates},
         count_more=lambda cliques: {clique: counts[clique] for clique in cliques},

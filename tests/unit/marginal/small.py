@@ -36,7 +36,6 @@ def problem_of(rows: NDArray[np.int16], **changes: object) -> Problem:
         "domain": DOMAIN,
         "groupings": groupings,
         "n_rows": len(rows),
-        "known": (),
         "weights": dict.fromkeys(candidates, 1.0),
         "pairs": count(candidates),
         "count_more": count,

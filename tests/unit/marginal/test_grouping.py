@@ -1,9 +1,7 @@
 """Rare codes share a group and are divided again; codes without a released count cannot come out."""
 
-import numpy as np
-
 from synth.core.codebook import CategoricalCodebook
-from synth.marginal.grouping import grouping_of, released_columns
+from synth.marginal.grouping import grouping_of
 
 
 def book(*counts: float) -> CategoricalCodebook:
@@ -23,11 +21,3 @@ def test_one_rare_code_alone_keeps_its_group() -> None:
 
 def test_a_column_without_counts_keeps_every_code() -> None:
     assert grouping_of(book(0, 0, 0, 0), least=100).group.tolist() == [0, 1, 2, 3]
-
-
-def test_released_counts_are_measurements_of_groups() -> None:
-    books = [book(0, 900, 30, 500, 10, 0)]
-    (one,) = released_columns(books, [grouping_of(books[0], 100)], stddev=7.0)
-    assert one.values.tolist() == [900, 500, 40]
-    assert (one.scope, one.stddev) == ((0,), 7.0)
-    assert one.values.dtype == np.float64
