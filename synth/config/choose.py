@@ -3,7 +3,7 @@
 from synth.config.sections import Model, ModelKind, Privacy
 from synth.core.domain import Domain
 
-_MOST_COLUMNS = 200
+_MOST_COLUMNS = 100
 _MOST_CODES = 2000
 
 

@@ -18,7 +18,7 @@ def domain(sizes: tuple[int, ...]) -> Domain:
     [
         ((20,) * 15, 1.0, ModelKind.MARGINAL, "15 columns of at most 20 codes.*epsilon 1"),
         ((20,) * 15, None, ModelKind.MARGINAL, "15 columns of at most 20 codes"),
-        ((20,) * 201, 1.0, ModelKind.VAE, "201 columns are more than 200"),
+        ((20,) * 101, 1.0, ModelKind.VAE, "101 columns are more than 100"),
         ((20, 5000, 3), 1.0, ModelKind.VAE, "column 'c1' has 5000 codes"),
     ],
 )
