@@ -27,7 +27,7 @@ ROUNDS = (0.8, 0.2)
 _COLUMNS, _SCORES = 0.1, 0.06
 _QUERIES_A_COLUMN = 20
 _TRIED_A_COLUMN = 20
-"""Pairs whose place in the junction tree is tried, for each column: trying all takes minutes on wide tables."""
+"""Pairs a column whose place in the junction tree is tried: all would take minutes on wide tables."""
 
 
 def spec(n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:
