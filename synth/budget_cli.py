@@ -14,6 +14,7 @@ from synth.privacy.budget import (
     DiscreteGaussian,
     DpSgdSteps,
     Event,
+    ExponentialMechanism,
     NoPrivacy,
     Selection,
     event_to_dict,
@@ -163,6 +164,8 @@ def _in_words(event: Event) -> str:
             return f"{count} x naming, delta {delta:.2g}"
         case DpSgdSteps(sample_rate=rate, noise_multiplier=noise, steps=steps):
             return f"{steps} steps of DP-SGD, rate {rate:.3g}, noise {noise:.4g}"
+        case ExponentialMechanism(epsilon=epsilon, count=count):
+            return f"{count} x choice of one by score, epsilon {epsilon:.4g}"
         case NoPrivacy():
             return "NO PRIVACY"
         case _:

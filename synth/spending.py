@@ -2,8 +2,9 @@
 
 import math
 import os
+from typing import assert_never
 
-from synth.config.sections import Config, Launcher, Privacy
+from synth.config.sections import Config, Launcher, ModelKind, Privacy
 from synth.core.schema import PrivacyUnit
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy, Selection
@@ -44,6 +45,26 @@ def open_ledger(url: str | None) -> Ledger:
     return Ledger(url or os.environ.get("LAKESYNTH_LEDGER") or "sqlite:///~/.lakesynth/ledger.db")
 
 
+def _training(config: Config) -> str:
+    """What the train stage will do, in words."""
+    train, model = config.train, config.model
+    ranks = 1 if train.launcher is Launcher.SINGLE else train.ranks
+    neural = f"{train.steps} steps of DP-SGD on {ranks} rank(s) by {train.launcher.value}"
+    marginal = (
+        f"noisy marginals by {model.marginal.method.value}, cliques of up to {model.marginal.max_cells:,} "
+        f"cells, at most {model.max_minutes:g} minutes and {model.max_memory_gib:g} GiB"
+    )
+    match model.kind:
+        case ModelKind.MARGINAL:
+            return f"marginal, {marginal}"
+        case ModelKind.VAE:
+            return f"vae, {neural}"
+        case ModelKind.AUTO:
+            return f"auto: chosen when the columns are known; {marginal}; or else {neural}"
+        case _:
+            assert_never(model.kind)
+
+
 def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float | None]]:
     """What a run would do and charge, from the configuration and the book alone.
 
@@ -51,9 +72,7 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
     """
     privacy = config.privacy
     where = config.target.place if config.target.path or config.target.table else "WORKDIR/synthetic"
-    train = config.train
-    ranks = 1 if train.launcher is Launcher.SINGLE else train.ranks
-    shape = f"{config.model.kind}, {train.steps} steps on {ranks} rank(s) by {train.launcher.value}"
+    shape = _training(config)
     charge = dict.fromkeys(("scan", "prepare", "train"), "; no noise: NOT PRIVATE")
     after: dict[str, float | None] = {}
     if privacy.budget is not None:
@@ -63,8 +82,7 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
         }
         charge["prepare"] += f" and delta {selection_delta(privacy):.2g} for naming categories"
         charge["train"] = (
-            f"; DP-SGD charges what is left: to epsilon {privacy.budget.epsilon:g} at delta "
-            f"{privacy.budget.delta:g}"
+            f"; charges what is left: to epsilon {privacy.budget.epsilon:g} at delta {privacy.budget.delta:g}"
         )
         entries, budget = ledger.entries(config.name), privacy.budget
         after = _epsilons(privacy, budget, most_seen(entries, privacy.partitions_read, budget.delta))

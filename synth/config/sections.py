@@ -260,6 +260,8 @@ class RelationSettings(_Section):
 class ModelKind(StrEnum):
     """What learns the coded table."""
 
+    AUTO = "auto"
+    MARGINAL = "marginal"
     VAE = "vae"
 
 
@@ -269,10 +271,28 @@ class VaeSettings(_Section):
     beta: Annotated[float, Field(gt=0)] = 0.6
 
 
+class MarginalMethod(StrEnum):
+    """How the marginals worth measuring are chosen."""
+
+    ROUNDS = "rounds"
+    MST = "mst"
+    AIM = "aim"
+    NETWORK = "network"
+
+
+class MarginalSettings(_Section):
+    method: MarginalMethod = MarginalMethod.ROUNDS
+    max_cells: Annotated[int, Field(ge=4)] = 50_000
+    target_weight: Annotated[float, Field(gt=0)] = 2.0
+
+
 class Model(_Section):
-    kind: ModelKind = ModelKind.VAE
+    kind: ModelKind = ModelKind.AUTO
     seed: Annotated[int, Field(ge=0)] = 0
+    max_minutes: Annotated[float, Field(gt=0)] = 10.0
+    max_memory_gib: Annotated[float, Field(gt=0)] = 2.0
     align_marginals: bool = True
+    marginal: MarginalSettings = MarginalSettings()
     vae: VaeSettings = VaeSettings()
 
 

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from synth.core.tie import Tie
 from synth.evaluate.charts import format_score
 from synth.evaluate.evaluation import Evaluation, PrivacyStatement, TableSize
 from synth.evaluate.sections import (
@@ -14,13 +15,21 @@ from synth.evaluate.sections import (
     statistics,
 )
 from synth.evaluate.style import STYLE
+from synth.evaluate.tree import draw_ties, strongest_table
 
 
-def render_page(evaluation: Evaluation, privacy: PrivacyStatement, title: str) -> str:
-    """The whole page as HTML; every name and label is escaped."""
+def render_page(
+    evaluation: Evaluation, privacy: PrivacyStatement, title: str, ties: tuple[Tie, ...] = ()
+) -> str:
+    """The whole page as HTML; every name and label is escaped.
+
+    Args:
+      ties: of the released model, if it is one that ties pairs of columns.
+    """
     fidelity = evaluation.fidelity
     sections = [
         _privacy(privacy),
+        _ties(ties),
         "" if fidelity is None else distances(evaluation, fidelity),
         classifiers(evaluation),
         statistics(evaluation),
@@ -106,6 +115,20 @@ def _privacy(privacy: PrivacyStatement) -> str:
     return section("Privacy", body, internal=False)
 
 
+def _ties(ties: tuple[Tie, ...]) -> str:
+    if not ties:
+        return ""
+    note = (
+        "Computed from the released model alone: mutual information of two columns, in bits. Thick lines are "
+        "the strongest tree; thin ones are the other pairs that were measured."
+    )
+    body = (
+        f'<div class="ties">{draw_ties(ties)}<div><h3>Strongest ties</h3>{strongest_table(ties)}</div></div>'
+        f'<p class="note">{note}</p>'
+    )
+    return section("Which columns the model ties", body, internal=False)
+
+
 def _method(evaluation: Evaluation) -> str:
     made_up = ", ".join(escape(name) for name in evaluation.made_up) or "none"
     return section(
@@ -113,8 +136,8 @@ def _method(evaluation: Evaluation) -> str:
         "<ul><li><b>Internal (not DP):</b> real and holdout row counts, distances, classifiers, means and "
         "deviations, distributions, cumulative sums and associations are computed exactly from real rows. "
         "No noise was added and nothing was charged to the ledger for them.</li>"
-        "<li><b>May leave:</b> the privacy section, the synthetic row count and the list of made-up columns."
-        "</li>"
+        "<li><b>May leave:</b> the privacy section, the model's ties, the synthetic row count and the list "
+        "of made-up columns.</li>"
         f"<li><b>Made up, so not compared:</b> {made_up}.</li>"
         "<li><b>Counts:</b> all rows of each table, numbers in 10 bins of equal share of the real sample "
         "(frequent values apart), categories as the 20 most frequent and the rest, null apart.</li>"

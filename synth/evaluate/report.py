@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from synth.core.tie import Tie
 from synth.evaluate.distributions import ColumnComparison, NumberComparison
 from synth.evaluate.evaluation import Evaluation, PrivacyStatement
 from synth.evaluate.page import render_page
@@ -12,21 +13,29 @@ from synth.lake.artifacts import write_json
 
 INTERNAL = "internal (not DP)"
 _INTERNAL_PARTS = ("rows.real", "rows.holdout", "fidelity", "columns", "discriminator", "utility")
-_RELEASED_PARTS = ("privacy", "made_up", "rows.synthetic")
+_RELEASED_PARTS = ("privacy", "ties", "made_up", "rows.synthetic")
 
 
-def write_report(folder: Path, evaluation: Evaluation, privacy: PrivacyStatement, title: str) -> None:
+def write_report(
+    folder: Path,
+    evaluation: Evaluation,
+    privacy: PrivacyStatement,
+    title: str,
+    ties: tuple[Tie, ...] = (),
+) -> None:
     """Write `report.json` and a self-contained `report.html` into the folder, made if missing.
 
     Guarantee: none. The scores compare with real rows exactly and are marked internal (not DP); cell
     values appear only as labels and ranges of the synthetic table.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "report.json", report_content(evaluation, privacy, title))
-    (folder / "report.html").write_text(render_page(evaluation, privacy, title), encoding="utf-8")
+    write_json(folder / "report.json", report_content(evaluation, privacy, title, ties))
+    (folder / "report.html").write_text(render_page(evaluation, privacy, title, ties), encoding="utf-8")
 
 
-def report_content(evaluation: Evaluation, privacy: PrivacyStatement, title: str) -> dict[str, Any]:
+def report_content(
+    evaluation: Evaluation, privacy: PrivacyStatement, title: str, ties: tuple[Tie, ...] = ()
+) -> dict[str, Any]:
     """What `report.json` holds: plain values, None for what could not be measured."""
     fidelity = evaluation.fidelity
     return {
@@ -41,6 +50,7 @@ def report_content(evaluation: Evaluation, privacy: PrivacyStatement, title: str
             "synthetic": asdict(evaluation.synthetic),
             "holdout": None if evaluation.holdout is None else asdict(evaluation.holdout),
         },
+        "ties": [asdict(tie) for tie in ties],
         "made_up": list(evaluation.made_up),
         "fidelity": _fidelity(evaluation),
         "discriminator_auc": evaluation.discriminator.auc,

@@ -83,6 +83,11 @@ th.synthetic, span.synthetic { color: var(--synthetic); }
 .total { font-weight: 650; } .total .track b { opacity: 1; }
 .distance .track b, .stage.synthetic .track b { background: var(--synthetic); opacity: .85; }
 .stage.real .track b { background: var(--real); opacity: .85; }
+svg text.column { font-size: 12px; font-weight: 600; }
+.ties { display: grid; grid-template-columns: minmax(0, 2.2fr) minmax(0, 1fr); gap: 26px;
+  align-items: start; }
+.ties table { width: 100%; }
+@media (max-width: 900px) { .ties { grid-template-columns: 1fr; } }
 ul { margin: 0; padding-left: 20px; max-width: 100ch; } li { margin: 4px 0; }
 @media (max-width: 900px) { .cards, .halves, .thirds { grid-template-columns: 1fr 1fr; } }
 @media (max-width: 620px) { .cards, .halves, .thirds { grid-template-columns: 1fr; } }

@@ -1,4 +1,4 @@
-"""Rows from a trained decoder and given uniforms; numpy and scipy alone, for Spark's executors."""
+"""Rows from a trained model and given uniforms; numpy and scipy alone, for Spark's executors."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from synth.core.domain import Domain
-from synth.models.artifact import DecoderWeights, VaeArtifact
+from synth.models.artifact import DecoderWeights, VaeArtifact, model_description
+from synth.models.tables_artifact import KIND as TABLES_KIND
+from synth.models.tables_artifact import TablesArtifact
+from synth.models.tables_sampler import TablesSampler
 
 _ROWS_AT_ONCE = 2048
 """Activations of so many rows stay in a core's cache."""
@@ -35,6 +38,8 @@ def load_sampler(folder: Path) -> Sampler:
 
     Raises: ArtifactError if the artifact is missing or damaged.
     """
+    if model_description(folder).get("kind") == TABLES_KIND:
+        return TablesSampler(TablesArtifact.load(folder).tables)
     artifact = VaeArtifact.load(folder)
     return VaeSampler(artifact.domain, artifact.weights)
 

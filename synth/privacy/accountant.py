@@ -8,7 +8,7 @@ import functools
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 from dp_accounting import dp_event, rdp
@@ -21,6 +21,7 @@ from synth.privacy.budget import (
     DiscreteGaussian,
     DpSgdSteps,
     Event,
+    ExponentialMechanism,
     NoPrivacy,
     Selection,
 )
@@ -76,6 +77,40 @@ def calibrate_noise_multiplier(
     return high  # `high` has been tried and fits: calibration never gives less privacy than asked
 
 
+def calibrate_scale(
+    prior: Sequence[Event],
+    *,
+    budget: Budget,
+    events: Callable[[float], Sequence[Event]],
+    highest: float,
+) -> float:
+    """Smallest noise scale (to 0.02%) whose events fit the budget on top of `prior`.
+
+    Args:
+      events: the events of a release by its scale; a larger scale must cost less.
+      highest: a scale above which the release is of no use.
+    Raises: ValueError if `prior` alone leaves nothing, or only a scale above `highest` would fit.
+    """
+    if epsilon(prior, budget.delta) >= budget.epsilon:
+        raise ValueError("the budget is already spent")
+    before = _merge(prior)
+
+    def fits(scale: float) -> bool:
+        composed = _compose([*before, *_merge(events(scale))])
+        return float(composed.get_epsilon_for_delta(budget.delta)) <= budget.epsilon
+
+    high = highest
+    if not fits(high):
+        raise ValueError(f"no noise scale below {highest:.4g} fits what is left of the budget")
+    low = high / 4
+    while low > 1e-3 and fits(low):
+        low, high = low / 4, low
+    while high > low * 1.0002:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high  # `high` has been tried and fits, as above
+
+
 def gaussian_mu(budget: Budget) -> float:
     """mu of the Gaussian mechanism (sensitivity / standard deviation) that spends the whole budget.
 
@@ -96,6 +131,7 @@ def _merge(events: Sequence[Event]) -> list[Event]:
     steps: Counter[tuple[float, float]] = Counter()
     counts: Counter[tuple[float, int]] = Counter()
     selections: Counter[float] = Counter()
+    choices: Counter[float] = Counter()
     merged: list[Event] = []
     for event in events:
         match event:
@@ -105,11 +141,14 @@ def _merge(events: Sequence[Event]) -> list[Event]:
                 counts[event.scale, event.sensitivity] += event.count
             case Selection():
                 selections[event.delta] += event.count
+            case ExponentialMechanism():
+                choices[event.epsilon] += event.count
             case NoPrivacy():
                 merged.append(event)
             case _:
                 assert_never(event)
     merged += [Selection(delta=d, count=n) for d, n in sorted(selections.items())]
+    merged += [ExponentialMechanism(epsilon=e, count=n) for e, n in sorted(choices.items())]
     merged += [DiscreteGaussian(scale=s, sensitivity=k, count=n) for (s, k), n in sorted(counts.items())]
     merged += [DpSgdSteps(sample_rate=q, noise_multiplier=s, steps=n) for (q, s), n in sorted(steps.items())]
     return merged
@@ -136,6 +175,13 @@ def _pld(event: Event) -> _Pld:
             return privacy_loss_distribution.from_privacy_parameters(
                 parameters, value_discretization_interval=_INTERVAL
             )
+        case ExponentialMechanism():
+            # Every epsilon-DP mechanism is dominated by randomized response (Kairouz, Oh, Viswanath 2015).
+            one = privacy_loss_distribution.from_privacy_parameters(
+                common.DifferentialPrivacyParameters(event.epsilon, 0.0),
+                value_discretization_interval=_INTERVAL,
+            )
+            return one.self_compose(event.count)
         case DpSgdSteps():
             one = privacy_loss_distribution.from_gaussian_mechanism(
                 event.noise_multiplier,
@@ -165,6 +211,10 @@ def _rdp_epsilon(events: Sequence[Event], delta: float) -> float:
             case DpSgdSteps():
                 noise = dp_event.GaussianDpEvent(event.noise_multiplier)
                 accountant.compose(dp_event.PoissonSampledDpEvent(event.sample_rate, noise), event.steps)
+            case ExponentialMechanism():
+                # epsilon-DP is (epsilon tanh(epsilon / 2))-zCDP (Bun, Steinke 2016, Proposition 3.3).
+                rho = event.epsilon * math.tanh(event.epsilon / 2)
+                accountant.compose(dp_event.ZCDpEvent(rho), event.count)
             case Selection():
                 delta -= selection_delta(event)
             case NoPrivacy():

@@ -66,16 +66,32 @@ class DpSgdSteps:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExponentialMechanism:
+    """`count` choices of one candidate by its score, each `epsilon`-DP by itself.
+
+    McSherry and Talwar's mechanism, or permute-and-flip, which is never worse (McKenna, Sheldon 2020).
+    """
+
+    epsilon: float
+    count: int
+
+    def __post_init__(self) -> None:
+        check.positive(self.epsilon, "epsilon of a choice")
+        check.at_least(self.count, 1, "count")
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoPrivacy:
     """A release without noise, because the user set `privacy.epsilon: null`."""
 
 
-Event = DiscreteGaussian | Selection | DpSgdSteps | NoPrivacy
+Event = DiscreteGaussian | Selection | DpSgdSteps | ExponentialMechanism | NoPrivacy
 
 _TYPES: dict[str, type[Any]] = {
     "discrete_gaussian": DiscreteGaussian,
     "selection": Selection,
     "dp_sgd": DpSgdSteps,
+    "exponential": ExponentialMechanism,
     "no_privacy": NoPrivacy,
 }
 

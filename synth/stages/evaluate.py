@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from synth.core.tie import Tie
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_artifact
+from synth.models.artifact import model_description
 from synth.run import Run
 
 
@@ -38,11 +40,16 @@ def evaluate(run: Run) -> None:
                 lambda line: run.say(f"evaluate: {line}"),
             )
         with write_artifact(run.workspace.report, None) as folder:
-            write_report(folder, evaluation, run.statement(), config.name)
+            write_report(folder, evaluation, run.statement(), config.name, _ties(run))
         report = read_json(run.workspace.report / "report.json")
         stage.internal_metrics(_scores(report))
         stage.internal_artifact(run.workspace.report / "report.html")
         stage.internal_artifact(run.workspace.report / "report.json")
+
+
+def _ties(run: Run) -> tuple[Tie, ...]:
+    """The ties of the released model, if it is one that ties pairs of columns."""
+    return tuple(Tie(**tie) for tie in model_description(run.workspace.model).get("ties", ()))
 
 
 def _scores(report: dict[str, Any]) -> dict[str, float]:

@@ -34,7 +34,7 @@ RARE_CITY = "Llanfairpwll"
 # Enough training to make a model, too little to make a good one.
 SETTINGS: dict[str, Any] = {
     "privacy": {"epsilon": 3.0, "delta": 1e-5},
-    "model": {"vae": {"hidden": [32], "latent": 4}},
+    "model": {"kind": "vae", "vae": {"hidden": [32], "latent": 4}},
     "train": {"steps": 20, "expected_batch_size": 200},
     "prepare": {"files": 2, "bins": 8},
     "evaluate": {"sample_rows": 1000},

@@ -7,7 +7,7 @@ import sys
 
 import synth
 
-HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow")
+HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow", "jax", "mbi")
 LIGHT = ("stages", "core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
 NEEDS_SPARK = ("synth.lake.batches", "synth.lake.session", "synth.lake.tables", "synth.lake.targets")
 

@@ -1,0 +1,1 @@
+"""Learning from noisy marginals: Spark counts, the driver measures and fits, NumPy samples."""

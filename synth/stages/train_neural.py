@@ -1,0 +1,78 @@
+"""Training of neural models by DP-SGD, wired."""
+
+import shutil
+from pathlib import Path
+
+from synth.config.load import config_hash
+from synth.config.sections import Launcher
+from synth.core.prepared import PreparedManifest
+from synth.lake.artifacts import artifact_digest, check_artifact, read_json, write_json
+from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
+from synth.privacy.entry import Receipt
+from synth.run import Run
+
+_SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
+
+
+def train_neural(run: Run) -> None:
+    """Train the model by DP-SGD with all that is left of the budget."""
+    from synth.train.launch import check_launcher, launch
+    from synth.train.spec import TrainSpec
+
+    config = run.config
+    manifest = run.manifest()
+    upstream = artifact_digest(run.workspace.prepared)
+    train = config.train
+    shaping = (train.steps, train.sample_rate, train.expected_batch_size, train.max_grad_norm)
+    key = config_hash("train", config.model, *shaping, train.learning_rate, config.privacy, upstream)
+    run_folder = run.workspace.training / key[:16]
+    with run.stage("train", run.workspace.model, key) as stage:
+        if stage is None:
+            return
+        check_artifact(run.workspace.prepared)
+        check_launcher(train.launcher)
+        plan, receipt = _charged_plan(run, manifest, run_folder)
+        stage.parameters({f"dp_sgd.{name}": value for name, value in plan.to_dict().items()})
+        spec = TrainSpec(
+            prepared=run.workspace.prepared,
+            run_folder=run_folder,
+            model_folder=run.workspace.model,
+            model_key=key,
+            plan=plan,
+            receipt=receipt,
+            delta=config.privacy.delta,
+            model=config.model,
+            train=config.train,
+        )
+        spark = run.spark if config.train.launcher is Launcher.SPARK else None
+        outcome = launch(spec, spark, lambda line: run.say(f"train: {line}"))
+        run.settle(receipt)
+        shutil.rmtree(run_folder, ignore_errors=True)
+        pace = outcome.steps / max(outcome.seconds, 1e-9)
+        stage.metrics({"steps": outcome.steps, "steps_per_second": pace})
+        bundle = {"model": run.workspace.model, "prepared": run.workspace.prepared / "prepared.json"}
+        stage.model(bundle, _SERVED_MODEL)
+
+
+def _charged_plan(run: Run, manifest: PreparedManifest, run_folder: Path) -> tuple[DpSgdPlan, Receipt]:
+    """The training plan with its receipt: of an interrupted training if there is one, else a new one."""
+    note = run_folder / "charge.json"
+    if note.is_file() and not run.fresh:
+        paid = read_json(note)
+        run.check_paid((paid["entry"],), note)
+        receipt = run.ledger.receipt(run.config.name, paid["entry"])
+        run.say(f"train: going on with the training that entry {receipt.entry} paid for")
+        return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
+    train, caps = run.config.train, run.caps()
+    spec = DpSgdSpec(
+        steps=train.steps,
+        max_grad_norm=train.max_grad_norm,
+        sample_rate=train.sample_rate,
+        expected_batch_size=train.expected_batch_size,
+    )
+    plan = spec.calibrate(caps, manifest.n_units) if caps else spec.without_privacy(manifest.n_units)
+    receipt = run.reserve("train", (plan.event,))
+    shutil.rmtree(run_folder, ignore_errors=True)
+    run_folder.mkdir(parents=True)
+    write_json(note, {"entry": receipt.entry, "plan": plan.to_dict()})
+    return plan, receipt

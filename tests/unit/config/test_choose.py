@@ -1,0 +1,30 @@
+"""`model.kind: auto` decides by public facts and says why."""
+
+import re
+
+import pytest
+
+from synth.config.choose import choose_model
+from synth.config.sections import Model, ModelKind, Privacy
+from synth.core.domain import Domain
+
+
+def domain(sizes: tuple[int, ...]) -> Domain:
+    return Domain(tuple(f"c{i}" for i in range(len(sizes))), sizes)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "epsilon", "kind", "reason"),
+    [
+        ((20,) * 15, 1.0, ModelKind.MARGINAL, "15 columns of at most 20 codes.*epsilon 1"),
+        ((20,) * 15, None, ModelKind.MARGINAL, "15 columns of at most 20 codes"),
+        ((20,) * 101, 1.0, ModelKind.VAE, "101 columns are more than 100"),
+        ((20, 5000, 3), 1.0, ModelKind.VAE, "column 'c1' has 5000 codes"),
+    ],
+)
+def test_the_choice_follows_public_facts(
+    sizes: tuple[int, ...], epsilon: float | None, kind: ModelKind, reason: str
+) -> None:
+    chosen, words = choose_model(domain(sizes), Privacy(epsilon=epsilon), Model())
+    assert chosen is kind
+    assert re.search(reason, words)
