@@ -69,7 +69,9 @@ class Ledger:
                 migrate(connection)
         except (SQLAlchemyError, OSError, ImportError, NewerBook) as error:
             reason = str(getattr(error, "orig", error)).strip().replace("\n", " ")
-            shown = url if "@" not in url else url.split("://")[0] + "://..." + url[url.rindex("@") :]
+            shown = url.split("?")[0]  # a query may hold a password too
+            if "@" in shown:
+                shown = shown.split("://")[0] + "://..." + shown[shown.rindex("@") :]
             raise ConfigError(f"the ledger {shown!r} cannot be opened ({reason}); set ledger.url") from error
 
     def reserve(self, spend: Spend, budget: Budget | None) -> Receipt:
