@@ -20,16 +20,11 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
 
 .PHONY: setup
-setup: java postgresql $(STAMP) ## set up Java, the virtual environment and the Horovod wheel (idempotent)
+setup: java $(STAMP) ## set up Java, the virtual environment and the Horovod wheel (idempotent)
 
 .PHONY: java
 java:
 	@deploy/java.sh
-
-# Without it the ledger's tests say that they skip, or fail where CI=true.
-.PHONY: postgresql
-postgresql:
-	@deploy/postgresql.sh >/dev/null || true
 
 # torch first: another package must not choose its build. Horovod last: it is built against that torch.
 $(STAMP): requirements/build.txt requirements/lock.txt deploy/horovod/build.sh deploy/venv.sh pyproject.toml
@@ -70,8 +65,13 @@ $(LIGHT_STAMP): requirements/lock.txt pyproject.toml
 unit: setup ## unit and statistical tests
 	python -m pytest tests/unit tests/statistical
 
+# Without a server the tests say that they skip, or fail where CI=true.
+.PHONY: postgresql
+postgresql:
+	@deploy/postgresql.sh >/dev/null || true
+
 .PHONY: ledger
-ledger: setup ## tests of the book on SQLite and on a real PostgreSQL server, by real processes
+ledger: setup postgresql ## tests of the book on SQLite and on a real PostgreSQL server, by real processes
 	python -m pytest tests/ledger
 
 .PHONY: spark
