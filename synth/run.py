@@ -120,12 +120,7 @@ class Run:
     @cached_property
     def privacy(self) -> Privacy:
         """The configuration's privacy, lowered to the table's policy where that allows less."""
-        asked, policy = self.config.privacy, self.ledger.policy(self.config.name)
-        if policy is None or asked.epsilon is None:
-            return asked
-        most = [policy.total.epsilon, policy.period_epsilon or policy.total.epsilon, asked.epsilon]
-        limits = {"epsilon": min(most), "delta": min(policy.total.delta, asked.delta)}
-        return asked.model_copy(update=limits)
+        return spending.within(self.config.privacy, self.ledger.policy(self.config.name))
 
     def check(self, stage: str, events: tuple[Event, ...]) -> None:
         """Raise BudgetExceeded if `reserve` would: before long work."""

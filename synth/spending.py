@@ -2,14 +2,16 @@
 
 import math
 import os
+from collections.abc import Sequence
 from typing import assert_never
 
 from synth.config.sections import Config, Launcher, ModelKind, Privacy
 from synth.core.schema import PrivacyUnit
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy, Selection
-from synth.privacy.entry import most_seen
+from synth.privacy.entry import Entry, epsilon_of
 from synth.privacy.ledger import Ledger
+from synth.privacy.policy import Policy
 
 _FINE = 64
 """Sensitivity of the count that stands for a whole stage in a plan: as good as a continuous one."""
@@ -38,6 +40,14 @@ def scan_events(n_columns: int, unit: PrivacyUnit, mu: float | None) -> tuple[Ev
         return (NoPrivacy(),)
     scale = unit.max_rows * math.sqrt(n_columns) / mu
     return (DiscreteGaussian(scale=scale, sensitivity=unit.max_rows, count=n_columns),)
+
+
+def within(privacy: Privacy, policy: Policy | None) -> Privacy:
+    """The configuration's privacy, lowered to the table's policy where that allows less."""
+    if policy is None or privacy.epsilon is None:
+        return privacy
+    most = min(policy.total.epsilon, policy.period_epsilon or policy.total.epsilon, privacy.epsilon)
+    return privacy.model_copy(update={"epsilon": most, "delta": min(policy.total.delta, privacy.delta)})
 
 
 def open_ledger(url: str | None) -> Ledger:
@@ -70,22 +80,22 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
 
     Returns: (stage, words, epsilon spent on the table after it); None without privacy.
     """
-    privacy = config.privacy
+    policy = ledger.policy(config.name)
+    privacy = within(config.privacy, policy)
     where = config.target.place if config.target.path or config.target.table else "WORKDIR/synthetic"
     shape = _training(config)
     charge = dict.fromkeys(("scan", "prepare", "train"), "; no noise: NOT PRIVATE")
     after: dict[str, float | None] = {}
-    if privacy.budget is not None:
+    if privacy.budget is not None and config.privacy.epsilon is not None:
+        most = min(config.privacy.epsilon, policy.total.epsilon if policy else math.inf)
         charge = {
             stage: f"; charges Gaussian mu {stage_mu(privacy, share):.4f} ({share:.0%} of mu^2)"
             for stage, share in (("scan", privacy.split.scan), ("prepare", privacy.split.prepare))
         }
         charge["prepare"] += f" and delta {selection_delta(privacy):.2g} for naming categories"
-        charge["train"] = (
-            f"; charges what is left: to epsilon {privacy.budget.epsilon:g} at delta {privacy.budget.delta:g}"
-        )
-        entries, budget = ledger.entries(config.name), privacy.budget
-        after = _epsilons(privacy, budget, most_seen(entries, privacy.partitions_read, budget.delta))
+        charge["train"] = f"; charges what is left: to epsilon {most:g} at delta {privacy.budget.delta:g}"
+        after = _epsilons(privacy, privacy.budget.delta, ledger.entries(config.name))
+        after["train"] = max(most, after["prepare"] or 0.0)
     bins = f"up to {config.prepare.bins} {config.prepare.binning.value} bins per number"
     rows = config.generate.rows or "as many rows as released"
     return [
@@ -103,10 +113,14 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
     ]
 
 
-def _epsilons(privacy: Privacy, budget: Budget, prior: list[Event]) -> dict[str, float | None]:
-    """Epsilon after each stage that charges, if the run pays for all of them anew."""
-    events = list(prior)
-    found: dict[str, float | None] = {"before": accountant.epsilon(events, budget.delta)}
+def _epsilons(privacy: Privacy, delta: float, entries: Sequence[Entry]) -> dict[str, float | None]:
+    """Epsilon after scan and prepare, if the run pays for both anew."""
+
+    def with_events() -> float:
+        return epsilon_of(entries, delta, partitions=privacy.partitions_read, on_top=events)
+
+    events: list[Event] = []
+    found: dict[str, float | None] = {"before": with_events()}
     for stage, share in (("scan", privacy.split.scan), ("prepare", privacy.split.prepare)):
         mu = stage_mu(privacy, share)
         assert mu is not None
@@ -114,6 +128,5 @@ def _epsilons(privacy: Privacy, budget: Budget, prior: list[Event]) -> dict[str,
         events.append(DiscreteGaussian(scale=_FINE / mu, sensitivity=_FINE, count=1))
         if stage == "prepare":
             events.append(Selection(delta=selection_delta(privacy), count=1))
-        found[stage] = accountant.epsilon(events, budget.delta)
-    found["train"] = max(budget.epsilon, found["prepare"] or 0.0)
+        found[stage] = with_events()
     return found

@@ -97,11 +97,11 @@ class MeasuringSpec:
 
         Raises: BudgetExceeded if nothing is left, or so little that the model would be noise.
         """
-        scale = max(self._under(cap.budget, cap.prior) for cap in caps)
+        scale = max(cap.fitted(self._under, self._asked) for cap in caps)
         return MeasuringPlan(events=self._events(scale), max_rows=self.max_rows, _proof=_CALIBRATED)
 
     def _under(self, budget: Budget, prior: Sequence[Event]) -> float:
-        """The smallest scale that fits one cap."""
+        """The smallest scale that fits a budget on top of earlier events."""
         spent = accountant.epsilon(prior, budget.delta)
         least = Budget(epsilon=_LEAST_SHARE * budget.epsilon, delta=budget.delta)
         told = f"{spent:.4g} of epsilon={budget.epsilon:.4g} is spent at delta={budget.delta:g}"
@@ -109,7 +109,7 @@ class MeasuringSpec:
             return accountant.calibrate_scale(
                 prior,
                 budget=budget,
-                events=lambda scale: list(self._events(scale).values()),
+                events=self._asked,
                 highest=self.max_rows / accountant.gaussian_mu(least),
             )
         except ValueError as error:
@@ -122,6 +122,9 @@ class MeasuringSpec:
         """The same questions without noise, for a user who set `privacy.epsilon: null`."""
         events: dict[str, Event] = dict.fromkeys(self.parts, NoPrivacy())
         return MeasuringPlan(events=events, max_rows=self.max_rows, _proof=_CALIBRATED)
+
+    def _asked(self, scale: float) -> list[Event]:
+        return list(self._events(scale).values())
 
     def _events(self, scale: float) -> dict[str, Event]:
         return {name: part.event(scale, self.max_rows) for name, part in self.parts.items()}

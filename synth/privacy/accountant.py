@@ -44,6 +44,11 @@ def epsilon(events: Sequence[Event], delta: float) -> float:
         return 0.0
     if any(isinstance(event, NoPrivacy) for event in merged):
         return math.inf
+    return _epsilon(tuple(merged), delta)
+
+
+@functools.lru_cache(maxsize=4096)
+def _epsilon(merged: tuple[Event, ...], delta: float) -> float:
     tight = float(_compose(merged).get_epsilon_for_delta(delta))
     loose = _rdp_epsilon(merged, delta)
     if tight > loose * 1.01 + 1e-3:

@@ -103,10 +103,12 @@ class DpSgdSpec:
         Raises: BudgetExceeded if nothing is left, or so little that the model would be noise.
         """
         rate = self.rate(n_units)
-        return max(
-            (self._under(cap.budget, cap.prior, rate, n_units) for cap in caps),
-            key=lambda plan: plan.noise_multiplier,
-        )
+
+        def under(budget: Budget, prior: Sequence[Event]) -> DpSgdPlan:
+            return self._under(budget, prior, rate, n_units)
+
+        plans = (cap.fitted(under, lambda plan: [plan.event]) for cap in caps)
+        return max(plans, key=lambda plan: plan.noise_multiplier)
 
     def _under(self, budget: Budget, prior: Sequence[Event], rate: float, n_units: int) -> DpSgdPlan:
         try:

@@ -57,21 +57,50 @@ def streams(entries: Sequence[Entry], partitions: Partitions | None = None) -> l
       2009), if each unit's rows lie in one partition, which the user declared.
     """
     noisy = [entry for entry in entries if entry.is_private]
-    named = {value for entry in noisy if entry.partitions for value in entry.partitions.values}
-    places = set(partitions.values) if partitions is not None else {None, *named}
-    seen = {tuple(k for k, entry in enumerate(noisy) if _sees(entry, place)) for place in places}
-    return [[event for k in lines for event in noisy[k].events] for lines in sorted(seen)]
+    seen = _lines(noisy)
+    places = {None, *seen} if partitions is None else set(partitions.values)
+    kinds = {seen.get(place, seen[None]) for place in places}
+    return [[event for k in lines for event in noisy[k].events] for lines in sorted(kinds)]
 
 
-def epsilon_of(entries: Sequence[Entry], delta: float) -> float:
-    """Epsilon of all noisy lines together at `delta`: that of the unit that is seen most."""
-    return max((accountant.epsilon(events, delta) for events in streams(entries)), default=0.0)
+def epsilon_of(
+    entries: Sequence[Entry],
+    delta: float,
+    *,
+    partitions: Partitions | None = None,
+    on_top: Sequence[Event] = (),
+) -> float:
+    """Epsilon at `delta` of all noisy lines together: that of the unit that is touched most.
+
+    Args:
+      partitions: only units that live in one of these; None for units anywhere.
+      on_top: further events, which touch every one of those units.
+    The unit that leads before `on_top` need not lead after it (one may have spent its delta, another its
+    epsilon), so that every stream is composed with it.
+    """
+    return max(accountant.epsilon([*events, *on_top], delta) for events in streams(entries, partitions))
 
 
-def most_seen(entries: Sequence[Entry], partitions: Partitions | None, delta: float) -> list[Event]:
-    """Events that the most seen unit of some partitions was touched by: what a new charge comes on top of."""
-    return max(streams(entries, partitions), key=lambda events: accountant.epsilon(events, delta), default=[])
+def epsilon_path(entries: Sequence[Entry], delta: float) -> tuple[float, ...]:
+    """`epsilon_of` the lines up to each of them; a line composes anew only what it touches."""
+    streams: dict[str | None, tuple[Event, ...]] = {None: ()}
+    spent: dict[str | None, float] = {None: 0.0}
+    path = []
+    for entry in entries:
+        if entry.is_private:
+            touched = list(streams) if entry.partitions is None else list(entry.partitions.values)
+            grown = {place: (*streams.get(place, streams[None]), *entry.events) for place in touched}
+            streams |= grown
+            spent |= {place: accountant.epsilon(events, delta) for place, events in grown.items()}
+        path.append(max(spent.values()))
+    return tuple(path)
 
 
-def _sees(entry: Entry, place: str | None) -> bool:
-    return entry.partitions is None or place in entry.partitions.values
+def _lines(noisy: Sequence[Entry]) -> dict[str | None, tuple[int, ...]]:
+    """Of each partition that is named, the places in `noisy` of the lines that see its units; under None,
+    of those that see the units of partitions that no line names."""
+    seen: dict[str | None, tuple[int, ...]] = {None: ()}
+    for k, entry in enumerate(noisy):
+        touched = list(seen) if entry.partitions is None else list(entry.partitions.values)
+        seen |= {place: (*seen.get(place, seen[None]), k) for place in touched}
+    return seen

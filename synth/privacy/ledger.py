@@ -21,7 +21,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import synth
 from synth.errors import BudgetExceeded, ConfigError
-from synth.privacy import accountant
 from synth.privacy.budget import (
     Budget,
     NoPrivacy,
@@ -207,10 +206,10 @@ class Ledger:
             return
         _refuse_other_units(entries, spend)
         for cap in caps(entries, budget, policy, spend.partitions, now):
-            total = accountant.epsilon([*cap.prior, *spend.events], cap.budget.delta)
+            total = cap.epsilon(spend.events)
             if total <= cap.budget.epsilon * (1 + 1e-6):
                 continue
-            spent = accountant.epsilon(cap.prior, cap.budget.delta)
+            spent = cap.epsilon()
             raise BudgetExceeded(
                 f"stage {spend.stage!r} would take table {spend.table!r} to epsilon={total:.4g}; "
                 f"{spent:.4g} of {cap.budget.epsilon:.4g} is spent at delta={cap.budget.delta:g}, "

@@ -1,14 +1,17 @@
 """How much may be spent on a table: what the configuration allows, and what its policy does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from synth.core import check
+from synth.privacy import accountant
 from synth.privacy.budget import Budget, Event, Partitions
-from synth.privacy.entry import Entry, most_seen
+from synth.privacy.entry import Entry, streams
+
+_Plan = TypeVar("_Plan")
 
 
 class Period(StrEnum):
@@ -62,13 +65,37 @@ class Cap:
     Attributes:
       name: in words, such as "privacy.epsilon" or "the policy's cap for month 2026-11".
       entries: the lines that count against it.
-      prior: the noisy events among them that the most seen privacy unit was touched by.
+      streams: of each kind of privacy unit that the new charge reads, the noisy events that touched it.
     """
 
     name: str
     budget: Budget
     entries: tuple[Entry, ...]
-    prior: tuple[Event, ...]
+    streams: tuple[tuple[Event, ...], ...]
+
+    def epsilon(self, on_top: Sequence[Event] = ()) -> float:
+        """What was spent against it, with a charge `on_top`."""
+        return max(self._of(stream, on_top) for stream in self.streams)
+
+    def fitted(
+        self, make: Callable[[Budget, Sequence[Event]], _Plan], events: Callable[[_Plan], Sequence[Event]]
+    ) -> _Plan:
+        """The plan with the least noise that fits on top of every stream.
+
+        Args:
+          make: the plan with the least noise that fits a budget on top of earlier events.
+          events: what a plan charges.
+        """
+        first, *others = sorted(self.streams, key=self._of, reverse=True)
+        plan = make(self.budget, first)
+        for stream in others:
+            # The stream that leads alone need not lead together with the plan.
+            if not self._of(stream, events(plan)) <= self.budget.epsilon:
+                plan = make(self.budget, stream)
+        return plan
+
+    def _of(self, stream: Sequence[Event], on_top: Sequence[Event] = ()) -> float:
+        return accountant.epsilon([*stream, *on_top], self.budget.delta)
 
 
 def caps(
@@ -81,8 +108,8 @@ def caps(
     """Every limit that a new charge must keep to."""
 
     def cap(name: str, most: Budget, lines: Sequence[Entry]) -> Cap:
-        prior = most_seen(lines, partitions, most.delta)
-        return Cap(name=name, budget=most, entries=tuple(lines), prior=tuple(prior))
+        touched = tuple(tuple(stream) for stream in streams(lines, partitions))
+        return Cap(name=name, budget=most, entries=tuple(lines), streams=touched)
 
     limits = [cap("privacy.epsilon", budget, entries)]
     if policy is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from synth.privacy.entry import Entry, epsilon_of
+from synth.privacy.entry import Entry, epsilon_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Spent:
 
 def spent(entries: Sequence[Entry], delta: float) -> Spent:
     """The view of the book's lines at `delta`."""
-    path = tuple(epsilon_of(entries[:end], delta) for end in range(1, len(entries) + 1))
+    path = epsilon_path(entries, delta)
 
     def raised_by(name_of: Callable[[Entry], str]) -> dict[str, float]:
         shares: dict[str, float] = {}

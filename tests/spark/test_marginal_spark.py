@@ -63,7 +63,7 @@ def learned(counts: dict[Scope, NDArray[np.int64]], monkeypatch: pytest.MonkeyPa
         queries, "discrete_gaussian", lambda scale, n: np.rint(scale * rng.normal(size=n)).astype(np.int64)
     )
     candidates = pairs(SIZES, 1000)
-    budget = Cap(name="all", budget=Budget(epsilon=1.0, delta=1e-5), entries=(), prior=())
+    budget = Cap(name="all", budget=Budget(epsilon=1.0, delta=1e-5), entries=(), streams=((),))
     plan = rounds.spec(4, len(candidates), 1).calibrate([budget])
     problem = Problem(
         domain=Domain(NAMES, SIZES),

@@ -27,7 +27,7 @@ PRIOR = [DiscreteGaussian(scale=60.0, sensitivity=1, count=30)]
 
 
 def cap(prior: list[Event], budget: Budget = BUDGET) -> Cap:
-    return Cap(name="privacy.epsilon", budget=budget, entries=(), prior=tuple(prior))
+    return Cap(name="privacy.epsilon", budget=budget, entries=(), streams=(tuple(prior),))
 
 
 def plan_of(method: MarginalMethod, problem: Problem, max_rows: int = 1) -> MeasuringPlan:

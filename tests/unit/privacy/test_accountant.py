@@ -24,7 +24,7 @@ from synth.privacy.policy import Cap
 
 
 def cap(budget: Budget, prior: Sequence[Event]) -> Cap:
-    return Cap(name="privacy.epsilon", budget=budget, entries=(), prior=tuple(prior))
+    return Cap(name="privacy.epsilon", budget=budget, entries=(), streams=(tuple(prior),))
 
 
 def gaussian_epsilon(mu: float, delta: float) -> float:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from synth.privacy import accountant
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Partitions
-from synth.privacy.entry import Entry, epsilon_of, most_seen, streams
+from synth.privacy.entry import Entry, epsilon_of, epsilon_path, streams
 
 DELTA = 1e-5
 DAYS = ("1", "2", "3", "4")
@@ -62,9 +62,16 @@ def test_streams_are_the_kinds_of_units(entries: list[Entry]) -> None:
 def test_a_new_charge_on_some_days_comes_on_top_of_their_most_seen_unit(
     entries: list[Entry], days: list[str]
 ) -> None:
-    prior = most_seen(entries, Partitions(column="day", values=tuple(days)), DELTA)
-    by_unit = [accountant.epsilon(touching(entries, day), DELTA) for day in days]
-    assert accountant.epsilon(prior, DELTA) == max(by_unit)
+    asked = Partitions(column="day", values=tuple(days))
+    by_unit = [accountant.epsilon([*touching(entries, day), noise(10)], DELTA) for day in days]
+    assert epsilon_of(entries, DELTA, partitions=asked, on_top=[noise(10)]) == max(by_unit)
+
+
+@settings(max_examples=40)
+@given(BOOKS)
+def test_the_path_is_epsilon_of_every_beginning_of_the_book(entries: list[Entry]) -> None:
+    whole = tuple(epsilon_of(entries[: end + 1], DELTA) for end in range(len(entries)))
+    assert epsilon_path(entries, DELTA) == whole
 
 
 def test_disjoint_days_are_parallel_and_shared_days_a_sequence() -> None:
@@ -77,10 +84,9 @@ def test_disjoint_days_are_parallel_and_shared_days_a_sequence() -> None:
 def test_a_line_on_the_whole_table_comes_on_top_of_every_day() -> None:
     entries = [line(1, noise(10), ("1",)), line(2, noise(20), ("2",)), line(3, noise(40), None)]
     assert epsilon_of(entries, DELTA) == accountant.epsilon([noise(10), noise(40)], DELTA)
-    elsewhere = most_seen(entries, Partitions(column="day", values=(ELSEWHERE,)), DELTA)
-    assert elsewhere == [noise(40)]
+    assert streams(entries, Partitions(column="day", values=(ELSEWHERE,))) == [[noise(40)]]
 
 
 def test_an_empty_book_has_spent_nothing() -> None:
     assert epsilon_of([], DELTA) == 0
-    assert most_seen([], None, DELTA) == []
+    assert streams([], None) == [[]]
