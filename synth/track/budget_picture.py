@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
+_MOST_LINES = 40
+"""A picture of more would be too wide to read, and in the end to draw."""
 
 
 def draw_budget(
@@ -12,18 +14,20 @@ def draw_budget(
     """Write a PNG: what is left of epsilon after each line of the book.
 
     Args:
-      lines: (stage, when charged, epsilon spent after it), oldest first.
+      lines: (stage, when charged, epsilon spent after it), oldest first; the newest 40 are drawn.
       budget: epsilon of the configuration or the table's policy, whichever is less.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(max(6.0, 2.5 + 0.7 * len(lines)), 4.0), layout="constrained")
+    drawn = lines[-_MOST_LINES:]
+    skipped = len(lines) - len(drawn)
+    figure = Figure(figsize=(max(6.0, 2.5 + 0.7 * len(drawn)), 4.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     stages = list(dict.fromkeys(stage for stage, _, _ in lines))
-    before = 0.0
-    for place, (stage, _, after) in enumerate(lines, start=1):
+    before = lines[skipped - 1][2] if skipped else 0.0
+    for place, (stage, _, after) in enumerate(drawn, start=1):
         colour = _COLOURS[stages.index(stage) % len(_COLOURS)]
         axes.bar(place, after - before, bottom=budget - after, color=colour, width=0.8, zorder=2)
         axes.bar(place, max(budget - after, 0.0), color="#d9d9d9", width=0.8, zorder=2)
@@ -37,10 +41,11 @@ def draw_budget(
         )  # fmt: skip
         before = after
     axes.axhline(budget, color="black", linewidth=1, linestyle="--", zorder=1)
-    axes.set_xticks(range(1, len(lines) + 1), [f"{s}\n{when[:10]}" for s, when, _ in lines], fontsize=8)
+    axes.set_xticks(range(1, len(drawn) + 1), [f"{s}\n{when[:10]}" for s, when, _ in drawn], fontsize=8)
     axes.set_ylabel(f"epsilon at delta {delta:g}")
     axes.set_ylim(0, budget * 1.08)
-    axes.set_title(f"Privacy budget of {table}: {before:.3g} of {budget:.3g} spent")
+    shown = f"; newest {len(drawn)} of {len(lines)} charges" if skipped else ""
+    axes.set_title(f"Privacy budget of {table}: {before:.3g} of {budget:.3g} spent{shown}")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, dpi=120)
