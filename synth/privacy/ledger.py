@@ -9,18 +9,15 @@ import getpass
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import SQLAlchemyError
 
 import synth
-from synth.errors import BudgetExceeded, ConfigError
+from synth.errors import BudgetExceeded
 from synth.privacy.budget import (
     Budget,
     NoPrivacy,
@@ -30,11 +27,9 @@ from synth.privacy.budget import (
     event_to_dict,
 )
 from synth.privacy.entry import Entry, Receipt
-from synth.privacy.ledger_schema import BOOK, ENTRIES, POLICIES, RELEASES, SETTLEMENTS, NewerBook, migrate
+from synth.privacy.ledger_schema import BOOK, ENTRIES, POLICIES, RELEASES, SETTLEMENTS
+from synth.privacy.ledger_store import Store
 from synth.privacy.policy import Cap, Period, Policy, caps
-
-_LOCK = 0x6C616B65
-"""Key of PostgreSQL's advisory lock on the whole book."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,26 +47,7 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            address = sql.make_url(url)
-            if address.get_backend_name() == "sqlite" and address.database:
-                path = Path(address.database).expanduser()
-                path.parent.mkdir(parents=True, exist_ok=True)
-                address = address.set(database=str(path))
-            if address.drivername == "postgresql":
-                address = address.set(drivername="postgresql+psycopg")
-            self._engine = sql.create_engine(address, poolclass=sql.pool.NullPool)
-            self._is_sqlite = address.get_backend_name() == "sqlite"
-            if self._is_sqlite:
-                _hand_transactions_to_us(self._engine)
-            with self._locked() as connection:
-                migrate(connection)
-        except (SQLAlchemyError, OSError, ImportError, NewerBook) as error:
-            reason = str(getattr(error, "orig", error)).strip().replace("\n", " ")
-            shown = url.split("?")[0]  # a query may hold a password too
-            if "@" in shown:
-                shown = shown.split("://")[0] + "://..." + shown[shown.rindex("@") :]
-            raise ConfigError(f"the ledger {shown!r} cannot be opened ({reason}); set ledger.url") from error
+        self.store = Store(url)
 
     def reserve(self, spend: Spend, budget: Budget | None) -> Receipt:
         """Write the spend into the book, or refuse it and write nothing.
@@ -84,7 +60,7 @@ class Ledger:
         if budget is None and spend.events != (NoPrivacy(),):
             raise ValueError("without a budget, only NoPrivacy can be charged")
         partitions = None if spend.partitions is None else json.dumps(asdict(spend.partitions))
-        with self._locked() as connection:
+        with self.store.writing() as connection:
             now = _now()
             self._refuse(self._read(connection, spend.table), self._policy(connection, spend.table),
                          spend, budget, now)  # fmt: skip
@@ -114,7 +90,7 @@ class Ledger:
             None keeps nothing.
           content: the released value, as text.
         """
-        with self._locked() as connection:
+        with self.store.writing() as connection:
             known = sql.select(SETTLEMENTS.c.entry).where(SETTLEMENTS.c.entry == receipt.entry)
             if connection.scalar(known) is None:
                 connection.execute(SETTLEMENTS.insert().values(entry=receipt.entry, settled_at=_now()))
@@ -130,7 +106,7 @@ class Ledger:
 
     def release(self, table: str, key: str) -> PaidRelease | None:
         """The newest release that was kept under that key; None if there is none."""
-        with self._engine.connect() as connection:
+        with self.store.reading() as connection:
             query = (
                 sql.select(RELEASES.c.entry, RELEASES.c.content)
                 .where(RELEASES.c.table_name == table, RELEASES.c.key == self._hidden(connection, key))
@@ -150,7 +126,7 @@ class Ledger:
 
     def set_policy(self, table: str, policy: Policy) -> None:
         """Limit a table from now on, for everybody; the last policy holds."""
-        with self._locked() as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 POLICIES.insert().values(
                     table_name=table,
@@ -165,17 +141,17 @@ class Ledger:
 
     def policy(self, table: str) -> Policy | None:
         """The table's policy; None if nobody set one."""
-        with self._engine.connect() as connection:
+        with self.store.reading() as connection:
             return self._policy(connection, table)
 
     def entries(self, table: str) -> list[Entry]:
         """All lines of one table, oldest first."""
-        with self._engine.connect() as connection:
+        with self.store.reading() as connection:
             return self._read(connection, table)
 
     def tables(self) -> list[str]:
         """Names of all tables in the book."""
-        with self._engine.connect() as connection:
+        with self.store.reading() as connection:
             return list(
                 connection.scalars(sql.select(ENTRIES.c.table_name).distinct().order_by("table_name"))
             )
@@ -189,7 +165,7 @@ class Ledger:
 
     def keeps(self, table: str, entry: int) -> bool:
         """Whether the book itself holds what the entry paid for."""
-        with self._engine.connect() as connection:
+        with self.store.reading() as connection:
             query = sql.select(RELEASES.c.id).where(RELEASES.c.table_name == table, RELEASES.c.entry == entry)
             return connection.scalar(query.limit(1)) is not None
 
@@ -238,17 +214,12 @@ class Ledger:
         )
 
     def _hidden(self, connection: sql.Connection, key: str) -> str:
-        """The key under the book's own salt: it tells nothing of the files that it was made from."""
-        salt = connection.scalar(sql.select(BOOK.c.salt).order_by(BOOK.c.version).limit(1))
-        return hashlib.sha256(f"{salt}{key}".encode()).hexdigest()
+        """The key under the book's own salt: it tells nothing of the files that it was made from.
 
-    @contextmanager
-    def _locked(self) -> Iterator[sql.Connection]:
-        """One transaction that no other writer can interleave with."""
-        with self._engine.begin() as connection:
-            if not self._is_sqlite:
-                connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            yield connection
+        What another version of the program released may have another form, so it is not given again.
+        """
+        salt = connection.scalar(sql.select(BOOK.c.salt).order_by(BOOK.c.version).limit(1))
+        return hashlib.sha256(f"{salt}{synth.__version__}{key}".encode()).hexdigest()
 
 
 def _refuse_other_units(entries: Sequence[Entry], spend: Spend) -> None:
@@ -302,16 +273,3 @@ def _entry(row: Any) -> Entry:
         partitions=None if row["partitions"] is None else Partitions.from_dict(json.loads(row["partitions"])),
         settled=row["settled_at"] is not None,
     )
-
-
-def _hand_transactions_to_us(engine: sql.Engine) -> None:
-    """BEGIN IMMEDIATE takes the write lock before reading; the driver's own BEGIN would read first."""
-
-    @sql.event.listens_for(engine, "connect")
-    def _no_driver_begin(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA busy_timeout = 60000")
-
-    @sql.event.listens_for(engine, "begin")
-    def _begin_immediate(connection: sql.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -104,7 +104,7 @@ def _killed_before_settling(address: str) -> None:
 
 def _killed_before_the_commit(address: str) -> None:
     book = Ledger(address)
-    sql.event.listen(book._engine, "commit", lambda _connection: die())
+    sql.event.listen(book.store.engine, "commit", lambda _connection: die())
     book.reserve(SPEND, FIVE)
 
 

@@ -1,7 +1,6 @@
 """Cutting cells into bins: no mass is lost, order is kept, edges fit the kind, and spikes stand alone."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,6 +110,7 @@ def test_a_smooth_column_has_no_spikes() -> None:
 
 
 def test_bins_of_equal_width_are_those_of_pandas() -> None:
+    pd = pytest.importorskip("pandas", reason="runs where Spark's pandas is")
     values = np.random.default_rng(0).normal(50, 15, 20_000)
     cells = cells_of_values(values, REAL)
     bins = cut(cells, Binning.WIDTH, REAL, bins=20, noise_scale=0.0, power=None)

@@ -293,3 +293,12 @@ def test_an_address_that_is_no_book_is_one_readable_error(tmp_path: Path) -> Non
     (tmp_path / "ledger.db").write_text("this is no database, but it is long enough to be read as one" * 20)
     with pytest.raises(ConfigError, match=r"cannot be opened.*set ledger\.url"):
         Ledger(url(tmp_path))
+
+
+def test_a_book_that_goes_away_in_the_middle_is_one_readable_error(tmp_path: Path) -> None:
+    book = Ledger(url(tmp_path))
+    (tmp_path / "ledger.db").write_text("this is no database, but it is long enough to be read as one" * 20)
+    with pytest.raises(ConfigError, match=r"cannot be used.*see that it is up"):
+        book.reserve(spend(10.0), BUDGET)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        book.entries("t")
