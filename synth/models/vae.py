@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from synth.core.domain import Domain
 from synth.models.artifact import DecoderWeights
+from synth.models.rows import RowModel
 
 _LOG_VARIANCE = 8.0
 """Posterior log variances are kept within +- this, so that exp never overflows."""
 
 
-class Vae(nn.Module):
+class Vae(RowModel):
     """One-hot codes -> Gaussian latent -> one softmax a column.
 
     No batch norm and nothing else that mixes rows: the loss of a row depends on that row alone.

@@ -15,9 +15,12 @@ import torch
 from opacus.grad_sample.linear import compute_linear_norm_sample
 from torch import Tensor, nn
 
-from synth.models.vae import Vae
+from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import Collective
+
+_LARGE = 1e12
+"""Below this norm float32 can add up a vector's squares: what underflow then hides stays < 1e-9."""
 
 DrawNoise = Callable[[int, float], Tensor]
 """(length, standard deviation) -> float32 [length]."""
@@ -77,7 +80,7 @@ def clip_and_sum(grads: Tensor, max_grad_norm: float) -> Tensor:
 
 
 def sum_clipped_gradients(
-    model: Vae, batch: Batch, *, max_grad_norm: float, physical_batch_size: int
+    model: RowModel, batch: Batch, *, max_grad_norm: float, physical_batch_size: int
 ) -> Tensor:
     """Sum over units of each unit's gradient, clipped to L2 norm `max_grad_norm`.
 
@@ -99,7 +102,7 @@ def sum_clipped_gradients(
 
 
 def noisy_gradient(
-    model: Vae,
+    model: RowModel,
     batch: Batch,
     *,
     plan: DpSgdPlan,
@@ -151,7 +154,7 @@ def noise_generator() -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=secrets.randbits(128), counter=secrets.randbits(256)))
 
 
-def _sum_clipped(model: Vae, batch: Batch, max_grad_norm: float) -> Tensor:
+def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float) -> Tensor:
     """Norms first, then one weighted product a layer: per-unit gradients are never materialised.
 
     Source: ghost norms, Goodfellow 2015 and Li et al. 2022 (the rule for rows in a unit); one pass,
@@ -168,26 +171,59 @@ def _sum_clipped(model: Vae, batch: Batch, max_grad_norm: float) -> Tensor:
     ]
     norms = _unit_norms(linears, layers)
     kept = torch.isfinite(norms)
-    factors = clip_factors(norms[kept], max_grad_norm).float()
-    pieces = []
-    for layer in layers:
+    if not kept.all():
         # Zero times infinity is NaN: units that must not contribute leave before the product.
-        scaled = (layer.backprops[kept] * factors[:, None, None]).flatten(0, 1)  # [U', R, n_out]
-        inputs = layer.inputs[kept].flatten(0, 1)  # [U', R, n_in] -> [U'R, n_in]
-        pieces += [(scaled.T @ inputs).flatten(), scaled.sum(dim=0)]  # weight, bias
-    return torch.cat(pieces)
+        norms = norms[kept]
+        layers = [_Layer(inputs=layer.inputs[kept], backprops=layer.backprops[kept]) for layer in layers]
+    factors = clip_factors(norms, max_grad_norm).float()
+    return torch.cat([piece for layer in layers for piece in _weighted_gradient(layer, factors)])
+
+
+def _weighted_gradient(layer: _Layer, factors: Tensor) -> tuple[Tensor, Tensor]:
+    """A layer's gradients summed with one factor a unit, [U]: weight [n_out * n_in] and bias [n_out]."""
+    by_row = factors.repeat_interleave(layer.inputs.shape[1])  # [U] -> [UR]
+    inputs, backprops = layer.inputs.flatten(0, 1), layer.backprops.flatten(0, 1)  # [U, R, n] -> [UR, n]
+    bias = by_row @ backprops
+    # The factor may go to either side of the product; the narrower one is cheaper.
+    if inputs.shape[1] < backprops.shape[1]:
+        inputs = inputs * by_row[:, None]
+    else:
+        backprops = backprops * by_row[:, None]
+    return (backprops.T @ inputs).flatten(), bias
 
 
 def _unit_norms(linears: list[nn.Linear], layers: list[_Layer]) -> Tensor:
-    """L2 norm of each unit's whole gradient; float64 [U].
+    """L2 norm of each unit's whole gradient; float64 [U]."""
+    squares = torch.zeros(len(layers[0].inputs), dtype=torch.float64)
+    for linear, layer in zip(linears, layers, strict=True):
+        squares += _one_row_squares(layer) if layer.inputs.shape[1] == 1 else _squares(linear, layer)
+    return squares.sqrt()
+
+
+def _one_row_squares(layer: _Layer) -> Tensor:
+    """Squared norm of a layer's gradient where a unit is one row: of the product of backprop and [input, 1].
+
+    Nothing can cancel here, so that float32 is enough for each factor.
+    """
+    inputs, backprops = _vector_norms(layer.inputs[:, 0]), _vector_norms(layer.backprops[:, 0])
+    return backprops.square() * (inputs.square() + 1)  # [U], the 1 is the bias
+
+
+def _vector_norms(vectors: Tensor) -> Tensor:
+    """L2 norm of each vector; float32 [U, n] -> float64 [U]."""
+    norms = torch.linalg.vector_norm(vectors, dim=-1)
+    if not (norms < _LARGE).all():
+        norms = torch.linalg.vector_norm(vectors, dim=-1, dtype=torch.float64)
+    return norms.double()
+
+
+def _squares(linear: nn.Linear, layer: _Layer) -> Tensor:
+    """Squared norm of a layer's gradient summed over the rows of each unit; float64 [U].
 
     In float64, for rows of one unit may cancel: float32 would then see less than there is.
     """
-    squares = torch.zeros(len(layers[0].inputs), dtype=torch.float64)
-    for linear, layer in zip(linears, layers, strict=True):
-        norms = compute_linear_norm_sample(linear, [layer.inputs.double()], layer.backprops.double())
-        squares += sum(norm.square() for norm in norms.values())
-    return squares.sqrt()
+    norms = compute_linear_norm_sample(linear, [layer.inputs.double()], layer.backprops.double())
+    return torch.stack([norm.square() for norm in norms.values()]).sum(dim=0)
 
 
 @contextmanager

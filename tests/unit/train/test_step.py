@@ -114,6 +114,18 @@ def test_ghost_clipping_equals_clipping_one_by_one(n_rows: int, max_grad_norm: f
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e13, 1e25])
+def test_gradients_of_any_size_are_clipped_to_the_norm(scale: float) -> None:
+    # float32 squares underflow below 1e-22 and overflow above 1e19; the norm must survive both.
+    model, batch = make_model(), make_batch(1)
+    huge = Batch(codes=batch.codes, weights=batch.weights * scale, normals=batch.normals)
+    alone = gradients_one_by_one(model, batch)[0].double()
+    norm = min(1e-6, float(alone.norm()) * scale)
+    got = sum_clipped_gradients(model, huge, max_grad_norm=1e-6, physical_batch_size=64).double()
+    assert got.norm() == pytest.approx(norm, rel=1e-3)
+    torch.testing.assert_close(got / got.norm(), alone / alone.norm(), rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")  # Opacus's hooks on a one-hot input
 def test_ghost_clipping_equals_opacus_per_sample_gradients() -> None:
     from opacus import GradSampleModule

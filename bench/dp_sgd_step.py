@@ -1,0 +1,263 @@
+"""What a step of DP-SGD costs: ours and Opacus' modes against the plain step of the same network.
+
+    OMP_NUM_THREADS=1 python bench/dp_sgd_step.py --out bench/results/dp_sgd_step.md
+
+A perceptron 64-256-256-64 that reproduces random rows, one thread, Adam. All ways take turns, so that a
+busy machine slows them alike; the table holds medians of processor time, which with one thread is the time
+on a quiet machine. Opacus draws its fast noise, ours the slower one that resists floating-point attacks.
+Memory is the peak of a process of its own. Two ranks run under horovodrun and share a batch, one thread
+each, by the clock on the wall: on a machine that others use, that row says little.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synth.models.rows import RowModel
+from synth.privacy.budget import DpSgdSteps
+from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.collective import Collective, HorovodCollective, SingleProcess
+from synth.train.step import Batch, apply_gradient, gaussian_noise, noisy_gradient
+
+WIDTH, HIDDEN = 64, 256
+MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0
+PHYSICAL = 4096
+OPACUS_MODES = ("hooks", "ghost", "functorch")
+Step = Callable[[], None]
+
+
+class Perceptron(RowModel):
+    """Reproduces its `normals`; the codes are not looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = perceptron()
+
+    def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
+        out: Tensor = (self.layers(normals) - normals).square().sum(-1)
+        return out
+
+
+def perceptron() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH)
+    )
+
+
+def rows(n: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).standard_normal((n, WIDTH), dtype=np.float32))
+
+
+def plain_step(n: int) -> Step:
+    model, x = perceptron(), rows(n)
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def step() -> None:
+        for start in range(0, n, PHYSICAL):
+            part = x[start : start + PHYSICAL]
+            ((model(part) - part).square().sum(-1).sum() / n).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def our_step(n: int, collective: Collective, *, expected: int) -> Step:
+    model = Perceptron()
+    optimizer = torch.optim.Adam(model.parameters())
+    batch = Batch(
+        codes=torch.zeros(n, 1, 1, dtype=torch.int64), weights=torch.ones(n, 1), normals=rows(n)[:, None]
+    )
+    event = DpSgdSteps(sample_rate=0.1, noise_multiplier=NOISE_MULTIPLIER, steps=1)
+    plan = DpSgdPlan.for_charged(
+        {
+            "sample_rate": 0.1,
+            "steps": 1,
+            "noise_multiplier": NOISE_MULTIPLIER,
+            "max_grad_norm": MAX_GRAD_NORM,
+            "expected_batch_size": float(expected),
+        },
+        [event],
+    )
+
+    def step() -> None:
+        gradient = noisy_gradient(
+            model,
+            batch,
+            plan=plan,
+            collective=collective,
+            physical_batch_size=PHYSICAL,
+            draw_noise=gaussian_noise,
+        )
+        apply_gradient(model, optimizer, gradient)
+
+    return step
+
+
+class RowLoss(nn.Module):
+    """Mean over rows of the squared error; by row where Opacus asks for it through `reduction`."""
+
+    reduction = "mean"
+
+    def forward(self, out: Tensor, target: Tensor) -> Tensor:
+        by_row = (out - target).square().sum(-1)
+        return by_row if self.reduction == "none" else by_row.mean()
+
+
+def opacus_step(n: int, mode: str) -> Step:
+    """Opacus through its front door, with its default (fast, not secure) noise."""
+    from opacus import PrivacyEngine
+
+    x = rows(n)
+    model = perceptron()
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), batch_size=n)
+    criterion: nn.Module = RowLoss()
+    made = PrivacyEngine().make_private(
+        module=model,
+        optimizer=torch.optim.Adam(model.parameters()),
+        criterion=criterion,
+        data_loader=loader,
+        noise_multiplier=NOISE_MULTIPLIER,
+        max_grad_norm=MAX_GRAD_NORM,
+        poisson_sampling=False,
+        grad_sample_mode=mode,
+    )
+    module, optimizer = made[0], made[1]
+    if mode == "ghost":
+        criterion = made[2]
+
+    def step() -> None:
+        optimizer.zero_grad()
+        criterion(module(x), x).backward()
+        optimizer.step()
+
+    return step
+
+
+def in_turns(
+    steps: dict[str, Step], repeats: int, clock: Callable[[], float] = time.process_time
+) -> dict[str, float]:
+    """Median milliseconds of each, taking turns; of processor time, for others may use the machine."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for repeat in range(repeats + 1):
+        for name, step in steps.items():
+            began = clock()
+            step()
+            if repeat:  # the first warms up
+                times[name].append(1000 * (clock() - began))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peak_mebibytes(n: int) -> tuple[float, float]:
+    """Peak of a fresh process that takes two of our steps at this batch; beside it, what its rows weigh."""
+    command = [sys.executable, __file__, "--peak", str(n)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1]), n * (WIDTH * 4 + 12) / 2**20
+
+
+def rank_main(folder: Path, batch: int, repeats: int) -> None:
+    """One rank of a job: its part of `batch` rows; rank 0 writes the median step in milliseconds."""
+    torch.set_num_threads(1)
+    collective = HorovodCollective()
+    step = our_step(batch // collective.size, collective, expected=batch)
+    median = in_turns({"step": step}, repeats, time.perf_counter)["step"]
+    if collective.rank == 0:
+        (folder / f"{collective.size}.json").write_text(json.dumps(median))
+    collective.close()
+
+
+def ranks_milliseconds(folder: Path, size: int, batch: int, repeats: int) -> float:
+    horovodrun = Path(sys.executable).parent / "horovodrun"
+    options = ["-np", str(size), "--gloo", "--network-interface", "lo"]
+    ours = [sys.executable, __file__, "--rank", str(folder), str(batch), str(repeats)]
+    path = f"{horovodrun.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    subprocess.run(
+        [str(horovodrun), *options, *ours],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+    )
+    return float(json.loads((folder / f"{size}.json").read_text()))
+
+
+def steps_table(repeats: int) -> list[str]:
+    lines = [
+        "| batch | way | CPU ms a step | against plain |",
+        "|---|---|---|---|",
+    ]
+    for batch in (512, 4096):
+        steps = {
+            "plain": plain_step(batch),
+            "ours": our_step(batch, SingleProcess(), expected=batch),
+            **{f"Opacus {mode}": opacus_step(batch, mode) for mode in OPACUS_MODES},
+        }
+        slow = {"Opacus hooks", "Opacus functorch"}
+        times = in_turns({k: v for k, v in steps.items() if k not in slow}, repeats)
+        # The slow ones in few turns of their own, beside a plain step again.
+        slow_times = in_turns({k: v for k, v in steps.items() if k in {"plain", *slow}}, 3)
+        for part in (times, slow_times):
+            ratios = {k: t / part["plain"] for k, t in part.items() if part is times or k in slow}
+            lines += [f"| {batch} | {k} | {part[k]:.1f} | {ratio:.2f} |" for k, ratio in ratios.items()]
+        if batch == 512:
+            parameters = sum(p.numel() for p in perceptron().parameters())
+            noise = in_turns({"noise": lambda n=parameters: gaussian_noise(n, 1.0)}, repeats)["noise"]
+            lines.append(f"| - | noise for {parameters:,} parameters alone | {noise:.1f} | - |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--peak", type=int)
+    parser.add_argument("--rank", nargs=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", module="opacus|torch")
+    if arguments.peak:
+        step = our_step(arguments.peak, SingleProcess(), expected=arguments.peak)
+        for _ in range(2):
+            step()
+        # Not ru_maxrss: that one begins at the peak of the process that started this one.
+        status = Path("/proc/self/status").read_text()
+        print(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024)  # type: ignore[index]
+        return
+    if arguments.rank:
+        folder, batch, repeats = arguments.rank
+        rank_main(Path(folder), int(batch), int(repeats))
+        return
+    lines = steps_table(arguments.repeats)
+    lines += ["", "| batch | peak MiB of the process | of it the rows |", "|---|---|---|"]
+    for batch in (4096, 16384, 65536):
+        peak, held = peak_mebibytes(batch)
+        lines.append(f"| {batch} | {peak:.0f} | {held:.0f} |")
+    lines += ["", "| ranks | batch in all | wall ms a step | examples/s |", "|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder:
+        for batch in (4096,):
+            for size in (1, 2):
+                t = ranks_milliseconds(Path(folder), size, batch, arguments.repeats)
+                lines.append(f"| {size} | {batch} | {t:.1f} | {1000 * batch / t:,.0f} |")
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    lines += ["", f"Load while the ranks ran: {load:.1f} on {cores} cores."]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
