@@ -30,7 +30,7 @@ from synth.models.rows import RowModel
 from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import Collective, HorovodCollective, SingleProcess
-from synth.train.step import Batch, apply_gradient, gaussian_noise, noisy_gradient
+from synth.train.step import Batch, StepSettings, apply_gradient, gaussian_noise, noisy_gradient
 
 WIDTH, HIDDEN = 64, 256
 MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0
@@ -100,7 +100,7 @@ def our_step(n: int, collective: Collective, *, expected: int) -> Step:
             batch,
             plan=plan,
             collective=collective,
-            physical_batch_size=PHYSICAL,
+            settings=StepSettings(physical_batch_size=PHYSICAL),
             draw_noise=gaussian_noise,
         )
         apply_gradient(model, optimizer, gradient)

@@ -304,6 +304,20 @@ class Launcher(StrEnum):
     SINGLE = "single"
 
 
+class Clipping(StrEnum):
+    """What is clipped to a norm: a unit's gradient as a whole, or each layer of it to an equal share."""
+
+    FLAT = "flat"
+    PER_LAYER = "per_layer"
+
+
+class Precision(StrEnum):
+    """Of the forward and backward pass in training."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class Train(_Section):
     launcher: Launcher = Launcher.HOROVODRUN
     ranks: Annotated[int, Field(ge=1)] = 2
@@ -313,6 +327,8 @@ class Train(_Section):
     expected_batch_size: Annotated[int, Field(ge=1)] = 1000
     steps: Annotated[int, Field(ge=1)] = 1000
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    clipping: Clipping = Clipping.FLAT
+    precision: Precision = Precision.FLOAT32
     learning_rate: Annotated[float, Field(gt=0)] = 0.006
     physical_batch_size: Annotated[int, Field(ge=1)] = 1024
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0

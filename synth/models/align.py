@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from synth.core.codebook import Codebook
 from synth.core.domain import Domain
-from synth.models.artifact import DecoderWeights
-from synth.models.sampler import last_hidden
+from synth.models.decoder import DecoderWeights, last_hidden
 
 _ROWS = 50_000
 _ITERATIONS = 40

@@ -1,17 +1,35 @@
-"""What DP-SGD asks of a network: a loss for each row, from linear layers alone."""
+"""What DP-SGD asks of a network: a loss for each row, from layers whose gradients' norms are known."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 
 class RowModel(nn.Module, ABC):
-    """A network whose parameters all belong to `nn.Linear` layers with biases, each used once a pass.
+    """A network whose trained layers have a rule in `synth.train.ghost`, each used once a pass.
 
     Nothing mixes rows: the loss of a row depends on that row, its draws and the weights alone. On this
     rests that one privacy unit moves a clipped sum by one clipped gradient only.
+
+    Attributes:
+      n_normals: how many standard normals the loss of a row takes.
     """
+
+    n_normals: int
+    averages: ClassVar[bool] = True
+    """Whether the released weights are the running average of the trained ones."""
 
     @abstractmethod
     def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
-        """Loss of each row. int64 [..., K], float32 [..., latent] of standard normals -> float32 [...]."""
+        """Loss of each row. int64 [..., K], float32 [..., n_normals] of standard normals -> float32 [...]."""
+
+    def trained(self) -> nn.Module:
+        """The part whose parameters DP-SGD moves, all of them and in order; the rest never sees a row."""
+        return self
+
+    def before_step(self, step: int, steps: int, *, is_private: bool) -> None:
+        """Set what changes along the plan; by public facts alone."""
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Post-processing of the noisy weights, the same on every rank; it has no data to look at."""

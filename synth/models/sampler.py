@@ -1,21 +1,17 @@
 """Rows from a trained model and given uniforms; numpy and scipy alone, for Spark's executors."""
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from synth.core.domain import Domain
-from synth.models.artifact import DecoderWeights, VaeArtifact, model_description
+from synth.models.artifact import NeuralArtifact, damaged, model_description
+from synth.models.decoder import DecoderSampler, DecoderWeights
 from synth.models.tables_artifact import KIND as TABLES_KIND
 from synth.models.tables_artifact import TablesArtifact
 from synth.models.tables_sampler import TablesSampler
-
-_ROWS_AT_ONCE = 2048
-"""Activations of so many rows stay in a core's cache."""
 
 
 class Sampler(Protocol):
@@ -40,70 +36,16 @@ def load_sampler(folder: Path) -> Sampler:
     """
     if model_description(folder).get("kind") == TABLES_KIND:
         return TablesSampler(TablesArtifact.load(folder).tables)
-    artifact = VaeArtifact.load(folder)
-    return VaeSampler(artifact.domain, artifact.weights)
+    artifact = NeuralArtifact.load(folder)
+    try:
+        return _neural_sampler(artifact)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, error) from error
 
 
-class VaeSampler:
-    """Draws a latent, decodes it, then draws each column by inverting its cumulative distribution.
-
-    A row takes `latent` uniforms for its latent, then one for each column.
-    """
-
-    def __init__(self, domain: Domain, weights: DecoderWeights) -> None:
-        self.domain = domain
-        self._weights = weights
-        self._latent = weights.widths[0]
-
-    @property
-    def n_uniforms(self) -> int:
-        return self._latent + len(self.domain)
-
-    def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
-        if uniforms.shape[1] != self.n_uniforms:
-            raise ValueError(f"{uniforms.shape[1]} uniforms a row for {self.n_uniforms}")
-        codes = np.empty((len(uniforms), len(self.domain)), dtype=np.uint16)
-        for start in range(0, len(uniforms), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            latents = normal_quantiles(uniforms[rows, : self._latent])
-            logits = decoder_logits(self._weights, latents)
-            codes[rows] = _draw(self.domain, logits, uniforms[rows, self._latent :])
-        return codes
-
-
-def normal_quantiles(uniforms: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Standard normals by inversion; 0 and 1 become the furthest finite ones (about -8.2 and 8.2)."""
-    guard = np.finfo(np.float64).eps / 2
-    quantiles: NDArray[np.float32] = ndtri(np.clip(uniforms, guard, 1 - guard)).astype(np.float32)
-    return quantiles
-
-
-def decoder_logits(weights: DecoderWeights, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits of all columns side by side, transposed. [n, latent] -> [total, n].
-
-    Transposed, so that what is done for every code of a column runs over contiguous rows.
-    """
-    hidden = last_hidden(weights, latents)  # [n, latent] -> [n_hidden, n]
-    return weights.kernels[-1].T @ hidden + weights.biases[-1][:, None]  # [n_hidden, n] -> [total, n]
-
-
-def last_hidden(weights: DecoderWeights, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the output layer sees, transposed. [n, latent] -> [n_hidden, n]."""
-    hidden = latents.T
-    for kernel, bias in zip(weights.kernels[:-1], weights.biases[:-1], strict=True):
-        hidden = np.maximum(kernel.T @ hidden + bias[:, None], 0)
-    return hidden
-
-
-def _draw(domain: Domain, logits: NDArray[np.float32], uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """One code a column and row by inverting the column's softmax. [total, n], [n, K] -> [n, K]."""
-    codes = np.zeros((len(domain), logits.shape[1]), dtype=np.uint16)
-    thresholds = uniforms.T.astype(np.float32)  # [n, K] -> [K, n]
-    for column, (start, end) in enumerate(pairwise(domain.offsets)):
-        scores = logits[start:end]
-        cumulative = np.cumsum(np.exp(scores - scores.max(axis=0)), axis=0)  # [codes, n]
-        threshold = thresholds[column] * cumulative[-1]
-        for below in cumulative[:-1]:
-            # A code without probability has an empty interval and is never drawn.
-            codes[column] += below <= threshold
-    return codes.T
+def _neural_sampler(artifact: NeuralArtifact) -> Sampler:
+    match artifact.kind:
+        case "vae":
+            return DecoderSampler(artifact.domain, DecoderWeights.of(artifact))
+        case kind:
+            raise ValueError(f"its kind {kind!r} is unknown")

@@ -2,19 +2,26 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from synth.config.sections import Model
 from synth.core.domain import Domain
-from synth.models.artifact import DecoderWeights
+from synth.core.prepared import PreparedManifest
+from synth.models.align import align_marginals, marginal_shares, without_unreleased
+from synth.models.artifact import NeuralArtifact, TrainingRecord
+from synth.models.decoder import DecoderWeights
 from synth.models.rows import RowModel
 
 _LOG_VARIANCE = 8.0
 """Posterior log variances are kept within +- this, so that exp never overflows."""
+_WARM_SHARE = 0.5
+_INITIAL_FLOOR = 1e-4
+"""Least share of a code at the start: a smaller one would take long to grow."""
 
 
 class Vae(RowModel):
@@ -36,14 +43,14 @@ class Vae(RowModel):
         """Start at the independent model: whatever the latent, each column has its released marginal.
 
         Args:
-          beta: weight of the Kullback-Leibler term; the attribute may change while training.
+          beta: weight of the Kullback-Leibler term.
           hidden: widths of the decoder's hidden layers; the encoder mirrors them.
           log_shares: logarithms of the released 1-way marginals, [domain.total].
         """
         super().__init__()
         self.domain = domain
-        self.latent = latent
-        self.beta = beta
+        self.n_normals = latent
+        self.beta = self.kl_weight = beta
         self.encoder = _perceptron([domain.total, *reversed(hidden), 2 * latent], seed)
         self.decoder = _perceptron([latent, *hidden, domain.total], seed + 1)
         self._offsets = torch.tensor(domain.offsets[:-1])
@@ -65,7 +72,10 @@ class Vae(RowModel):
         normalisers = torch.stack([column.logsumexp(-1) for column in columns], dim=-1)  # [..., K]
         chosen = logits.gather(-1, codes + self._offsets)  # [..., total] -> [..., K]
         kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(-1)
-        return (normalisers - chosen).sum(-1) + self.beta * kl
+        return (normalisers - chosen).sum(-1) + self.kl_weight * kl
+
+    def before_step(self, step: int, steps: int, *, is_private: bool) -> None:
+        self.kl_weight = kl_weight(self.beta, step, steps, is_private=is_private)
 
     def encode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the posterior. int64 [..., K] -> 2 x float32 [..., latent]."""
@@ -81,6 +91,55 @@ class Vae(RowModel):
             kernels=tuple(layer.weight.detach().T.contiguous().numpy().copy() for layer in layers),
             biases=tuple(layer.bias.detach().numpy().copy() for layer in layers),
         )
+
+
+def kl_weight(beta: float, step: int, steps: int, *, is_private: bool) -> float:
+    """`beta`; without privacy, rising to it in a line from near zero over the first part of the plan.
+
+    The untrained decoder ignores the latent. At full weight from the start and unclipped, the encoder
+    learns to leave the latent empty and the columns stay independent. Clipped gradients do not fall into
+    that, and early steps are too dear under noise to be spent at another weight (both seen on Adult).
+    """
+    return beta if is_private else beta * min(1.0, (step + 1) / (_WARM_SHARE * steps))
+
+
+def build(manifest: PreparedManifest, settings: Model) -> Vae:
+    """The untrained network: it draws every column from its released marginal, independently."""
+    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
+    return Vae(
+        domain=manifest.domain,
+        latent=settings.vae.latent,
+        hidden=settings.vae.hidden,
+        beta=settings.vae.beta,
+        log_shares=np.log(np.concatenate(shares)),
+        seed=settings.seed,
+    )
+
+
+def finished(
+    network: Vae,
+    manifest: PreparedManifest,
+    settings: Model,
+    training: TrainingRecord,
+    report: Callable[[str], None],
+) -> NeuralArtifact:
+    """The decoder, brought to the released marginals if the settings ask for it."""
+    weights = network.decoder_weights()
+    if settings.align_marginals:
+        aligned = align_marginals(weights, manifest.codebooks)
+        weights = aligned.weights
+        report(
+            "aligned with the released marginals: mean distance "
+            f"{aligned.distance_before:.4f} -> {aligned.distance_after:.4f}"
+        )
+    weights = without_unreleased(weights, manifest.codebooks)
+    return NeuralArtifact(
+        kind="vae",
+        domain=manifest.domain,
+        architecture=weights.architecture(),
+        weights=weights.arrays(),
+        training=training,
+    )
 
 
 def _perceptron(widths: Sequence[int], seed: int) -> nn.Sequential:

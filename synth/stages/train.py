@@ -22,7 +22,7 @@ def train(run: Run) -> None:
         case ModelKind.VAE:
             from synth.stages.train_neural import train_neural
 
-            train_neural(run)
+            train_neural(run, kind)
         case ModelKind.AUTO:
             raise ValueError("choose_model answered auto")
         case _:

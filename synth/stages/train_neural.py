@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from synth.config.load import config_hash
-from synth.config.sections import Launcher
+from synth.config.sections import Launcher, ModelKind
 from synth.core.prepared import PreparedManifest
 from synth.lake.artifacts import artifact_digest, check_artifact, read_json, write_json
 from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
@@ -14,8 +14,8 @@ from synth.run import Run
 _SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
 
 
-def train_neural(run: Run) -> None:
-    """Train the model by DP-SGD with all that is left of the budget."""
+def train_neural(run: Run, kind: ModelKind) -> None:
+    """Train the network of a kind by DP-SGD with all that is left of the budget."""
     from synth.train.launch import check_launcher, launch
     from synth.train.spec import TrainSpec
 
@@ -23,8 +23,10 @@ def train_neural(run: Run) -> None:
     manifest = run.manifest()
     upstream = artifact_digest(run.workspace.prepared)
     train = config.train
+    model = config.model.model_copy(update={"kind": kind})
     shaping = (train.steps, train.sample_rate, train.expected_batch_size, train.max_grad_norm)
-    key = config_hash("train", config.model, *shaping, train.learning_rate, config.privacy, upstream)
+    how = (train.clipping, train.precision, train.learning_rate)
+    key = config_hash("train", model, *shaping, *how, config.privacy, upstream)
     run_folder = run.workspace.training / key[:16]
     with run.stage("train", run.workspace.model, key) as stage:
         if stage is None:
@@ -41,7 +43,7 @@ def train_neural(run: Run) -> None:
             plan=plan,
             receipt=receipt,
             delta=config.privacy.delta,
-            model=config.model,
+            model=model,
             train=config.train,
         )
         spark = run.spark if config.train.launcher is Launcher.SPARK else None

@@ -11,21 +11,19 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector
 
 from synth.errors import TrainingError
-from synth.models.vae import Vae
-from synth.privacy.dpsgd import DpSgdPlan
+from synth.models.rows import RowModel
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import Collective
 from synth.train.progress import reserve_steps
 from synth.train.sampler import os_entropy_generator, poisson_steps
 from synth.train.shard import Shard
 from synth.train.spec import TrainSpec
-from synth.train.step import Batch, DrawNoise, apply_gradient, gaussian_noise, noisy_gradient
+from synth.train.step import Batch, DrawNoise, StepSettings, apply_gradient, gaussian_noise, noisy_gradient
 
 STEPS_RESERVED = 50
 """Steps written down as drawn before they are; a crash loses at most these and those since a checkpoint."""
 
 _AVERAGE_DECAY = 0.99
-_WARM_SHARE = 0.5
 _REPORT_SECONDS = 5.0
 
 
@@ -49,7 +47,7 @@ class Randomness:
 def train(
     spec: TrainSpec,
     *,
-    model: Vae,
+    model: RowModel,
     shard: Shard,
     row_weight: float,
     collective: Collective,
@@ -66,33 +64,40 @@ def train(
     Guarantee: over all runs under one ledger entry, at most `spec.plan.steps` steps are drawn.
     """
     plan = spec.plan
-    optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.learning_rate)
+    trained = model.trained()
+    optimizer = torch.optim.Adam(trained.parameters(), lr=spec.train.learning_rate)
     start = _start(spec, model, optimizer, collective)
     average = start.average
     clerk = _Clerk(spec, start, report) if collective.rank == 0 else None
     left = plan.steps - start.drawn
+    settings = StepSettings(
+        physical_batch_size=spec.train.physical_batch_size,
+        clipping=spec.train.clipping,
+        precision=spec.train.precision,
+    )
     units_of_steps = poisson_steps(
         shard.n_units, sample_rate=plan.sample_rate, steps=left, rng=randomness.sampling
     )
     for done, units in enumerate(units_of_steps):
         if clerk:
             clerk.before(done)
-        batch = _batch(shard, units, row_weight, model.latent, randomness.sampling)
+        batch = _batch(shard, units, row_weight, model.n_normals, randomness.sampling)
         step = start.step + done
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(spec.train.learning_rate, step, plan.steps)
-        model.beta = kl_weight(spec.model.vae.beta, step, plan)
+        model.before_step(step, plan.steps, is_private=plan.is_private)
         gradient = noisy_gradient(
             model,
             batch,
             plan=plan,
             collective=collective,
-            physical_batch_size=spec.train.physical_batch_size,
+            settings=settings,
             draw_noise=randomness.draw_noise,
         )
-        apply_gradient(model, optimizer, gradient)
+        apply_gradient(trained, optimizer, gradient)
+        model.after_step(step, plan.steps)
         weight = max(1 - _AVERAGE_DECAY, 1 / (step + 1))
-        average.lerp_(parameters_to_vector(model.parameters()).detach(), weight)
+        average.lerp_(parameters_to_vector(trained.parameters()).detach(), weight)
         if clerk:
             clerk.after(done + 1, model, optimizer, average, batch)
     return Checkpoint(
@@ -109,20 +114,8 @@ def learning_rate(base: float, step: int, steps: int) -> float:
     return base * (steps - step) / steps
 
 
-def kl_weight(beta: float, step: int, plan: DpSgdPlan) -> float:
-    """`beta`; without privacy, rising to it in a line from near zero over the first part of the plan.
-
-    The untrained decoder ignores the latent. At full weight from the start and unclipped, the encoder
-    learns to leave the latent empty and the columns stay independent. Clipped gradients do not fall into
-    that, and early steps are too dear under noise to be spent at another weight (both seen on Adult).
-    """
-    if plan.is_private:
-        return beta
-    return beta * min(1.0, (step + 1) / (_WARM_SHARE * plan.steps))
-
-
 def _start(
-    spec: TrainSpec, model: Vae, optimizer: torch.optim.Optimizer, collective: Collective
+    spec: TrainSpec, model: RowModel, optimizer: torch.optim.Optimizer, collective: Collective
 ) -> Checkpoint:
     """Bring every rank to where rank 0 goes on."""
     start = Checkpoint(
@@ -130,7 +123,7 @@ def _start(
         drawn=0,
         model=model.state_dict(),
         optimizer=optimizer.state_dict(),
-        average=parameters_to_vector(model.parameters()).detach().clone(),
+        average=parameters_to_vector(model.trained().parameters()).detach().clone(),
     )
     if collective.rank == 0:
         start = last_checkpoint(spec.run_folder, entry=spec.receipt.entry, fresh=start)
@@ -141,10 +134,10 @@ def _start(
 
 
 def _batch(
-    shard: Shard, units: NDArray[np.int64], row_weight: float, latent: int, rng: np.random.Generator
+    shard: Shard, units: NDArray[np.int64], row_weight: float, n_normals: int, rng: np.random.Generator
 ) -> Batch:
     codes, present = shard.gather(units)  # [B, R, K], [B, R]
-    normals = rng.standard_normal((*present.shape, latent), dtype=np.float32)
+    normals = rng.standard_normal((*present.shape, n_normals), dtype=np.float32)
     return Batch(
         codes=torch.from_numpy(codes),
         weights=torch.from_numpy(present * np.float32(row_weight)),
@@ -175,7 +168,7 @@ class _Clerk:
     def after(
         self,
         done: int,
-        model: Vae,
+        model: RowModel,
         optimizer: torch.optim.Optimizer,
         average: torch.Tensor,
         batch: Batch,
@@ -206,7 +199,7 @@ class _Clerk:
         left = (plan.steps - drawn) / steps_per_second
         return f"step {drawn}/{plan.steps}, {steps_per_second:.1f} steps/s, {spent}{left:.0f} s left"
 
-    def _note_loss(self, drawn: int, model: Vae, batch: Batch) -> None:
+    def _note_loss(self, drawn: int, model: RowModel, batch: Batch) -> None:
         """Exact figures about this rank's batch: for the trusted side only."""
         with torch.no_grad():
             loss = (model.losses(batch.codes, batch.normals) * batch.weights).sum()

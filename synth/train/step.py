@@ -6,21 +6,20 @@ backward and overwrites the clipped, noised one; it must never wrap the optimize
 
 import math
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import torch
-from opacus.grad_sample.linear import compute_linear_norm_sample
 from torch import Tensor, nn
 
+from synth.config.sections import Clipping, Precision
 from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import Collective
-
-_LARGE = 1e12
-"""Below this norm float32 can add up a vector's squares: what underflow then hides stays < 1e-9."""
+from synth.train.ghost import Pass, recorded, squared_norms, trained_layers, weighted_sums
 
 DrawNoise = Callable[[int, float], Tensor]
 """(length, standard deviation) -> float32 [length]."""
@@ -43,11 +42,18 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Layer:
-    """What one linear layer saw and what came back, which is all its per-unit gradients are made of."""
+class StepSettings:
+    """How a step is computed; none of it changes the guarantee.
 
-    inputs: Tensor  # [U, R, n_in]
-    backprops: Tensor  # [U, R, n_out]
+    Attributes:
+      physical_batch_size: most rows in memory at once (one unit at least); never changes the sum.
+      clipping: each unit's gradient as a whole, or each layer of it to an equal share of the norm.
+      precision: of forward and backward; norms, sums and noise are float32 or better whatever it is.
+    """
+
+    physical_batch_size: int
+    clipping: Clipping = Clipping.FLAT
+    precision: Precision = Precision.FLOAT32
 
 
 def clip_factors(norms: Tensor, max_grad_norm: float) -> Tensor:
@@ -80,24 +86,23 @@ def clip_and_sum(grads: Tensor, max_grad_norm: float) -> Tensor:
 
 
 def sum_clipped_gradients(
-    model: RowModel, batch: Batch, *, max_grad_norm: float, physical_batch_size: int
+    model: RowModel, batch: Batch, *, max_grad_norm: float, settings: StepSettings
 ) -> Tensor:
     """Sum over units of each unit's gradient, clipped to L2 norm `max_grad_norm`.
 
-    A unit's gradient is that of the weighted sum of its rows' losses; it is clipped as a whole.
+    A unit's gradient is that of the weighted sum of its rows' losses; its rows are clipped together.
 
-    Args:
-      physical_batch_size: most rows in memory at once (one unit at least); never changes the sum.
-    Returns: float32 [P], in the order of `model.parameters()`.
+    Returns: float32 [P], in the order of `model.trained().parameters()`.
     Guarantee: as `clip_and_sum`, per unit.
     """
     n_units, n_rows = batch.weights.shape
-    total = torch.zeros(sum(parameter.numel() for parameter in model.parameters()))
-    n_at_once = max(1, physical_batch_size // max(n_rows, 1))
+    n_parameters = sum(parameter.numel() for parameter in model.trained().parameters())
+    total = torch.zeros(n_parameters, device=batch.weights.device)
+    n_at_once = max(1, settings.physical_batch_size // max(n_rows, 1))
     for start in range(0, n_units, n_at_once):
         units = slice(start, start + n_at_once)
         part = Batch(codes=batch.codes[units], weights=batch.weights[units], normals=batch.normals[units])
-        total += _sum_clipped(model, part, max_grad_norm)
+        total += _sum_clipped(model, part, max_grad_norm, settings)
     return total
 
 
@@ -107,7 +112,7 @@ def noisy_gradient(
     *,
     plan: DpSgdPlan,
     collective: Collective,
-    physical_batch_size: int,
+    settings: StepSettings,
     draw_noise: DrawNoise,
 ) -> Tensor:
     """The gradient of one step, the same on every rank.
@@ -120,17 +125,15 @@ def noisy_gradient(
       max_grad_norm, wherever that unit lives. Without privacy there is neither noise nor clipping.
     """
     max_grad_norm = plan.max_grad_norm if plan.is_private else math.inf
-    total = sum_clipped_gradients(
-        model, batch, max_grad_norm=max_grad_norm, physical_batch_size=physical_batch_size
-    )
+    total = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)
     if plan.is_private and collective.rank == 0:
-        total += draw_noise(len(total), plan.noise_multiplier * plan.max_grad_norm)
+        total += draw_noise(len(total), plan.noise_multiplier * plan.max_grad_norm).to(total.device)
     return collective.sum(total) / plan.expected_batch_size
 
 
-def apply_gradient(model: nn.Module, optimizer: torch.optim.Optimizer, gradient: Tensor) -> None:
+def apply_gradient(trained: nn.Module, optimizer: torch.optim.Optimizer, gradient: Tensor) -> None:
     """Let the optimizer take one step along a flat gradient, [P]."""
-    parameters = list(model.parameters())
+    parameters = list(trained.parameters())
     pieces = torch.split(gradient, [parameter.numel() for parameter in parameters])
     for parameter, piece in zip(parameters, pieces, strict=True):
         parameter.grad = piece.view_as(parameter)
@@ -154,91 +157,51 @@ def noise_generator() -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=secrets.randbits(128), counter=secrets.randbits(256)))
 
 
-def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float) -> Tensor:
-    """Norms first, then one weighted product a layer: per-unit gradients are never materialised.
-
-    Source: ghost norms, Goodfellow 2015 and Li et al. 2022 (the rule for rows in a unit); one pass,
-    Bu et al. 2023.
-    """
-    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    with _recorded(linears) as forward:
+def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float, settings: StepSettings) -> Tensor:
+    """Norms first, then one weighted product a layer: per-unit gradients are never materialised."""
+    layers = trained_layers(model.trained())
+    with recorded(layers) as forward, _precision(settings, batch.weights.device):
         losses = (model.losses(batch.codes, batch.normals) * batch.weights).sum(dim=1)  # [U, R] -> [U]
-    outputs = [forward[linear][1] for linear in linears]
-    backprops = torch.autograd.grad(losses.sum(), outputs)
-    layers = [
-        _Layer(inputs=forward[linear][0], backprops=backprop)
-        for linear, backprop in zip(linears, backprops, strict=True)
+    backprops = torch.autograd.grad(losses.sum(), [forward[layer][1] for layer in layers])
+    passes = [
+        Pass(layer=layer, inputs=_float32(forward[layer][0]), backprops=_float32(backprop))
+        for layer, backprop in zip(layers, backprops, strict=True)
     ]
-    norms = _unit_norms(linears, layers)
-    kept = torch.isfinite(norms)
+    squares = torch.stack([squared_norms(seen) for seen in passes])  # [layers, U]
+    kept = torch.isfinite(squares).all(dim=0)
     if not kept.all():
         # Zero times infinity is NaN: units that must not contribute leave before the product.
-        norms = norms[kept]
-        layers = [_Layer(inputs=layer.inputs[kept], backprops=layer.backprops[kept]) for layer in layers]
-    factors = clip_factors(norms, max_grad_norm).float()
-    return torch.cat([piece for layer in layers for piece in _weighted_gradient(layer, factors)])
+        squares = squares[:, kept]
+        passes = [seen.of(kept) for seen in passes]
+    factors = _factors(squares, max_grad_norm, settings.clipping)
+    sums = [
+        sums for seen, factor in zip(passes, factors, strict=True) for sums in weighted_sums(seen, factor)
+    ]
+    return torch.cat([part.flatten() for part in sums])
 
 
-def _weighted_gradient(layer: _Layer, factors: Tensor) -> tuple[Tensor, Tensor]:
-    """A layer's gradients summed with one factor a unit, [U]: weight [n_out * n_in] and bias [n_out]."""
-    by_row = factors.repeat_interleave(layer.inputs.shape[1])  # [U] -> [UR]
-    inputs, backprops = layer.inputs.flatten(0, 1), layer.backprops.flatten(0, 1)  # [U, R, n] -> [UR, n]
-    bias = by_row @ backprops
-    # The factor may go to either side of the product; the narrower one is cheaper.
-    if inputs.shape[1] < backprops.shape[1]:
-        inputs = inputs * by_row[:, None]
-    else:
-        backprops = backprops * by_row[:, None]
-    return (backprops.T @ inputs).flatten(), bias
+def _factors(squares: Tensor, max_grad_norm: float, clipping: Clipping) -> Tensor:
+    """What the layers' gradients are multiplied by. float64 [layers, U] -> float32 [layers, U]."""
+    match clipping:
+        case Clipping.FLAT:
+            return clip_factors(squares.sum(dim=0).sqrt(), max_grad_norm).float().expand(len(squares), -1)
+        case Clipping.PER_LAYER:
+            # Each layer to an equal share: their squares add up to max_grad_norm's.
+            return clip_factors(squares.sqrt(), max_grad_norm / math.sqrt(len(squares))).float()
+        case _:
+            assert_never(clipping)
 
 
-def _unit_norms(linears: list[nn.Linear], layers: list[_Layer]) -> Tensor:
-    """L2 norm of each unit's whole gradient; float64 [U]."""
-    squares = torch.zeros(len(layers[0].inputs), dtype=torch.float64)
-    for linear, layer in zip(linears, layers, strict=True):
-        squares += _one_row_squares(layer) if layer.inputs.shape[1] == 1 else _squares(linear, layer)
-    return squares.sqrt()
+def _float32(values: Tensor) -> Tensor:
+    """Norms and sums are taken of the very numbers that were recorded, in float32; codes stay codes."""
+    return values.float() if values.is_floating_point() else values
 
 
-def _one_row_squares(layer: _Layer) -> Tensor:
-    """Squared norm of a layer's gradient where a unit is one row: of the product of backprop and [input, 1].
-
-    Nothing can cancel here, so that float32 is enough for each factor.
-    """
-    inputs, backprops = _vector_norms(layer.inputs[:, 0]), _vector_norms(layer.backprops[:, 0])
-    return backprops.square() * (inputs.square() + 1)  # [U], the 1 is the bias
-
-
-def _vector_norms(vectors: Tensor) -> Tensor:
-    """L2 norm of each vector; float32 [U, n] -> float64 [U]."""
-    norms = torch.linalg.vector_norm(vectors, dim=-1)
-    if not (norms < _LARGE).all():
-        norms = torch.linalg.vector_norm(vectors, dim=-1, dtype=torch.float64)
-    return norms.double()
-
-
-def _squares(linear: nn.Linear, layer: _Layer) -> Tensor:
-    """Squared norm of a layer's gradient summed over the rows of each unit; float64 [U].
-
-    In float64, for rows of one unit may cancel: float32 would then see less than there is.
-    """
-    norms = compute_linear_norm_sample(linear, [layer.inputs.double()], layer.backprops.double())
-    return torch.stack([norm.square() for norm in norms.values()]).sum(dim=0)
-
-
-@contextmanager
-def _recorded(linears: list[nn.Linear]) -> Iterator[dict[nn.Module, tuple[Tensor, Tensor]]]:
-    """Inputs (detached) and outputs of every linear layer during the block."""
-    seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if module in seen:
-            raise TypeError("a layer used twice has no ghost norm")
-        seen[module] = (inputs[0].detach(), output)
-
-    handles = [linear.register_forward_hook(record) for linear in linears]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
+def _precision(settings: StepSettings, device: torch.device) -> AbstractContextManager[object]:
+    match settings.precision:
+        case Precision.FLOAT32:
+            return nullcontext()
+        case Precision.BFLOAT16:
+            return torch.autocast(device.type, dtype=torch.bfloat16)
+        case _:
+            assert_never(settings.precision)

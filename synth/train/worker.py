@@ -9,17 +9,14 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.nn.utils import vector_to_parameters
 
-from synth.config.sections import Model
 from synth.core.prepared import PreparedManifest
 from synth.errors import SynthError
 from synth.lake.artifacts import artifact_digest, read_json, write_artifact, write_json
-from synth.models.align import align_marginals, marginal_shares, without_unreleased
-from synth.models.artifact import TrainingRecord, VaeArtifact
-from synth.models.vae import Vae
+from synth.models.artifact import TrainingRecord
+from synth.models.neural import build_network, finished
 from synth.train.collective import Collective, HorovodCollective
 from synth.train.loop import Randomness, train
 from synth.train.progress import sole_trainer
@@ -35,9 +32,6 @@ _NO_GUARANTEE = (
     "that is made from it may reveal the source rows."
 )
 
-_INITIAL_FLOOR = 1e-4
-"""Least share of a code at the start: a smaller one would take long to grow."""
-
 
 def run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], None]) -> None:
     """Train on this rank's part of the data; rank 0 writes the model artifact and `outcome.json`.
@@ -52,11 +46,11 @@ def _run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], N
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     shard = read_shard(spec.prepared, manifest, rank=collective.rank, size=collective.size)
-    model = build_model(manifest, spec.model)
+    network = build_network(manifest, spec.model)
     began = time.monotonic()
     end = train(
         spec,
-        model=model,
+        model=network,
         shard=shard,
         # A row weighs the same whoever owns it, and a mean unit weighs 1: both counts are released.
         row_weight=manifest.n_units / manifest.n_rows,
@@ -67,33 +61,13 @@ def _run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], N
     if collective.rank != 0:
         return
     seconds = time.monotonic() - began
-    vector_to_parameters(end.average, model.parameters())
-    weights = model.decoder_weights()
-    if spec.model.align_marginals:
-        aligned = align_marginals(weights, manifest.codebooks)
-        weights = aligned.weights
-        report(
-            "aligned with the released marginals: mean distance "
-            f"{aligned.distance_before:.4f} -> {aligned.distance_after:.4f}"
-        )
-    weights = without_unreleased(weights, manifest.codebooks)
+    if network.averages:
+        vector_to_parameters(end.average, network.trained().parameters())
     record = training_record(spec, manifest, steps=end.step)
+    artifact = finished(network, manifest, spec.model, record, report)
     with write_artifact(spec.model_folder, spec.model_key) as staging:
-        VaeArtifact(domain=manifest.domain, weights=weights, training=record).save(staging)
+        artifact.save(staging)
     write_json(spec.run_folder / "outcome.json", {"steps": end.step, "seconds": seconds})
-
-
-def build_model(manifest: PreparedManifest, settings: Model) -> Vae:
-    """The untrained network: it draws every column from its released marginal, independently."""
-    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
-    return Vae(
-        domain=manifest.domain,
-        latent=settings.vae.latent,
-        hidden=settings.vae.hidden,
-        beta=settings.vae.beta,
-        log_shares=np.log(np.concatenate(shares)),
-        seed=settings.seed,
-    )
 
 
 def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) -> TrainingRecord:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from synth.config.sections import Model, Train, VaeSettings
+from synth.config.sections import Model, ModelKind, Train, VaeSettings
 from synth.core.codebook import CategoricalCodebook
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
@@ -82,7 +82,7 @@ def make_spec(prepared: Path, tmp_path: Path) -> Callable[..., object]:
             plan=DpSgdPlan.for_charged(fields, [event]),
             receipt=Receipt(entry=2, events=(event,)),
             delta=1e-5,
-            model=Model(vae=VaeSettings(latent=2, hidden=(8,))),
+            model=Model(kind=ModelKind.VAE, vae=VaeSettings(latent=2, hidden=(8,))),
             train=Train.model_validate({"launcher": launcher, "ranks": 2, "steps": STEPS, **train}),
         )
 

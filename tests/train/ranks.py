@@ -16,7 +16,7 @@ from synth.models.vae import Vae
 from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import HorovodCollective
-from synth.train.step import Batch, apply_gradient, gaussian_noise, noisy_gradient
+from synth.train.step import Batch, StepSettings, apply_gradient, gaussian_noise, noisy_gradient
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 EXPERIMENTS = ("ours", "averaged", "distributed optimizer", "noise on every rank", "noise halved")
@@ -100,7 +100,7 @@ def train_steps(collective: object, noise_multiplier: float, *, wrapped: bool = 
             batch,
             plan=make_plan(noise_multiplier),
             collective=collective,  # type: ignore[arg-type]
-            physical_batch_size=4,
+            settings=StepSettings(physical_batch_size=4),
             draw_noise=injected_noise,
         )
         apply_gradient(model, optimizer, gradient)
@@ -119,7 +119,7 @@ def empty_steps(collective: object, factor: float) -> np.ndarray:
             empty,
             plan=plan,
             collective=collective,  # type: ignore[arg-type]
-            physical_batch_size=4,
+            settings=StepSettings(physical_batch_size=4),
             draw_noise=lambda n, s: gaussian_noise(n, s * factor),
         )
         for _ in range(EMPTY_STEPS)

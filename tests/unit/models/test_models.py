@@ -8,8 +8,9 @@ from synth.core.codebook import CategoricalCodebook
 from synth.core.domain import Domain
 from synth.errors import ArtifactError
 from synth.models.align import align_marginals, marginal_shares, without_unreleased
-from synth.models.artifact import DecoderWeights, TrainingRecord, VaeArtifact, model_description
-from synth.models.sampler import VaeSampler, decoder_logits, load_sampler, normal_quantiles
+from synth.models.artifact import NeuralArtifact, TrainingRecord, model_description
+from synth.models.decoder import DecoderSampler, DecoderWeights, decoder_logits, normal_quantiles
+from synth.models.sampler import load_sampler
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 1))
 
@@ -24,7 +25,7 @@ def weights(seed: int = 0, latent: int = 4, hidden: int = 16) -> DecoderWeights:
     )
 
 
-def artifact() -> VaeArtifact:
+def artifact() -> NeuralArtifact:
     record = TrainingRecord(
         steps=10,
         is_private=True,
@@ -35,7 +36,14 @@ def artifact() -> VaeArtifact:
         entries=(1, 2),
         prepared="0" * 64,
     )
-    return VaeArtifact(domain=DOMAIN, weights=weights(), training=record)
+    held = weights()
+    return NeuralArtifact(
+        kind="vae",
+        domain=DOMAIN,
+        architecture=held.architecture(),
+        weights=held.arrays(),
+        training=record,
+    )
 
 
 def codebooks(counts: dict[str, tuple[float, ...]]) -> list[CategoricalCodebook]:
@@ -72,7 +80,7 @@ def test_an_untrained_model_draws_the_released_marginals_independently() -> None
 
 def test_sampled_codes_have_the_decoders_probabilities() -> None:
     # Chi-square against the mean softmax over the same latents; false alarms below 1 in 10^4.
-    sampler = VaeSampler(DOMAIN, weights())
+    sampler = DecoderSampler(DOMAIN, weights())
     uniforms = np.random.default_rng(1).random((60_000, sampler.n_uniforms))
     codes = sampler.sample(uniforms)
     logits = decoder_logits(weights(), normal_quantiles(uniforms[:, :4]))
@@ -84,14 +92,14 @@ def test_sampled_codes_have_the_decoders_probabilities() -> None:
 
 
 def test_the_same_uniforms_give_the_same_rows() -> None:
-    sampler = VaeSampler(DOMAIN, weights())
+    sampler = DecoderSampler(DOMAIN, weights())
     uniforms = np.random.default_rng(1).random((5000, sampler.n_uniforms))
     assert np.array_equal(sampler.sample(uniforms), sampler.sample(uniforms))
 
 
 @pytest.mark.parametrize("extreme", [0.0, np.nextafter(1.0, 0.0), 1.0])
 def test_extreme_uniforms_give_codes_inside_the_domain(extreme: float) -> None:
-    sampler = VaeSampler(DOMAIN, weights())
+    sampler = DecoderSampler(DOMAIN, weights())
     codes = sampler.sample(np.full((3, sampler.n_uniforms), extreme))
     assert codes.dtype == np.uint16
     assert (codes < DOMAIN.sizes).all()
@@ -101,7 +109,7 @@ def test_a_code_without_probability_is_never_drawn() -> None:
     biases = weights().biases
     biases[-1][0] = -200.0
     biases[-1][7] = -200.0
-    sampler = VaeSampler(DOMAIN, DecoderWeights(kernels=weights().kernels, biases=biases))
+    sampler = DecoderSampler(DOMAIN, DecoderWeights(kernels=weights().kernels, biases=biases))
     uniforms = np.random.default_rng(1).random((20_000, sampler.n_uniforms))
     uniforms[:10, 4:] = 0.0
     codes = sampler.sample(uniforms)
@@ -110,13 +118,13 @@ def test_a_code_without_probability_is_never_drawn() -> None:
 
 
 def test_no_rows_are_no_rows() -> None:
-    sampler = VaeSampler(DOMAIN, weights())
+    sampler = DecoderSampler(DOMAIN, weights())
     assert sampler.sample(np.empty((0, sampler.n_uniforms))).shape == (0, 3)
 
 
 def test_uniforms_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match="uniforms a row"):
-        VaeSampler(DOMAIN, weights()).sample(np.zeros((2, 3)))
+        DecoderSampler(DOMAIN, weights()).sample(np.zeros((2, 3)))
 
 
 def test_alignment_brings_samples_to_the_released_marginals() -> None:
@@ -124,7 +132,7 @@ def test_alignment_brings_samples_to_the_released_marginals() -> None:
     aligned = align_marginals(weights(), books)
     assert aligned.distance_before > 0.1
     assert aligned.distance_after < 0.001
-    sampler = VaeSampler(DOMAIN, aligned.weights)
+    sampler = DecoderSampler(DOMAIN, aligned.weights)
     codes = sampler.sample(np.random.default_rng(5).random((50_000, sampler.n_uniforms)))
     for column, book in enumerate(books):
         observed = np.bincount(codes[:, column], minlength=book.n_codes) / len(codes)
@@ -140,10 +148,10 @@ def test_a_code_that_was_not_released_is_never_drawn() -> None:
         )
         for name, counts in released.items()
     ]
-    uniforms = np.random.default_rng(0).random((4096, VaeSampler(DOMAIN, weights()).n_uniforms))
-    drawn = VaeSampler(DOMAIN, without_unreleased(weights(), books)).sample(uniforms)
+    uniforms = np.random.default_rng(0).random((4096, DecoderSampler(DOMAIN, weights()).n_uniforms))
+    drawn = DecoderSampler(DOMAIN, without_unreleased(weights(), books)).sample(uniforms)
     assert [sorted(set(column.tolist())) for column in drawn.T] == [[1, 2], [0, 2, 3], [0]]
-    untouched = VaeSampler(DOMAIN, weights()).sample(uniforms)
+    untouched = DecoderSampler(DOMAIN, weights()).sample(uniforms)
     assert (untouched[:, 0] == 0).any(), "the untouched model must draw the code, or nothing was tested"
 
 
@@ -160,10 +168,10 @@ def test_counts_that_noise_left_all_zero_give_even_shares() -> None:
 
 def test_an_artifact_comes_back_as_it_was_written(tmp_path: Path) -> None:
     artifact().save(tmp_path)
-    back = VaeArtifact.load(tmp_path)
+    back = NeuralArtifact.load(tmp_path)
     assert back.domain == DOMAIN
     assert back.training == artifact().training
-    for mine, theirs in zip(back.weights.kernels, weights().kernels, strict=True):
+    for mine, theirs in zip(DecoderWeights.of(back).kernels, weights().kernels, strict=True):
         assert np.array_equal(mine, theirs)
     assert load_sampler(tmp_path).n_uniforms == 4 + 3
     assert model_description(tmp_path)["training"]["statement"] == "said in words"

@@ -61,7 +61,7 @@ def test_without_privacy_answers_are_exact_and_without_limit() -> None:
 
 def test_choices_follow_permute_and_flip() -> None:
     # Two candidates with a gap of g: the worse wins with probability exp(-epsilon g / 2 sensitivity) / 2.
-    # False alarms: 1e-6 by the acceptance; by the rejections less, the wrong rates are 12 standard errors away.
+    # False alarms: 1e-6 by the acceptance; the wrong rates lie 12 standard errors away.
     epsilon, gap, sensitivity, n = 0.5, 9, 3, 12_000
     event = ExponentialMechanism(epsilon=epsilon, count=n)
     choices = PaidChoices(event, Receipt(entry=1, events=(event,)), sensitivity=sensitivity)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from synth.config.sections import Model, Train, VaeSettings
+from synth.config.sections import Model, ModelKind, Train, VaeSettings
 from synth.core.codebook import CategoricalCodebook
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
@@ -96,7 +96,7 @@ def make_spec(tmp_path: Path, make_prepared: Callable[..., Path]) -> Callable[..
             plan=DpSgdPlan.for_charged(fields, [event]),
             receipt=Receipt(entry=entry, events=(event,)),
             delta=1e-5,
-            model=Model(vae=VaeSettings(latent=2, hidden=(8,))),
+            model=Model(kind=ModelKind.VAE, vae=VaeSettings(latent=2, hidden=(8,))),
             train=Train.model_validate({"launcher": "single", "steps": steps, **train}),
         )
 

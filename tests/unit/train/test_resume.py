@@ -15,15 +15,16 @@ from torch import Tensor
 from synth.core.prepared import PreparedManifest
 from synth.errors import TrainingError
 from synth.lake.artifacts import read_json
-from synth.models.sampler import VaeSampler
+from synth.models.decoder import DecoderSampler
+from synth.models.neural import build_network
+from synth.models.vae import kl_weight
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import SingleProcess
-from synth.train.loop import STEPS_RESERVED, Randomness, kl_weight, learning_rate, train
+from synth.train.loop import STEPS_RESERVED, Randomness, learning_rate, train
 from synth.train.progress import reserve_steps, sole_trainer
 from synth.train.shard import read_shard
 from synth.train.spec import TrainSpec
 from synth.train.step import gaussian_noise
-from synth.train.worker import build_model
 
 
 class CrashError(Exception):
@@ -51,7 +52,7 @@ def run(spec: TrainSpec, noise: CountedNoise, lines: list[str] | None = None) ->
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     return train(
         spec,
-        model=build_model(manifest, spec.model),
+        model=build_network(manifest, spec.model),
         shard=read_shard(spec.prepared, manifest, rank=0, size=1),
         row_weight=1.0,
         collective=SingleProcess(),
@@ -201,15 +202,12 @@ def test_the_learning_rate_never_rises_and_never_ends_early() -> None:
     assert rates[-1] > 0
 
 
-def test_the_kl_weight_rises_to_beta_and_stays_without_privacy_only(
-    make_spec: Callable[..., TrainSpec],
-) -> None:
-    plan = make_spec(steps=100, noise_multiplier=0.0).plan
-    weights = [kl_weight(0.6, step, plan) for step in range(100)]
+def test_the_kl_weight_rises_to_beta_and_stays_without_privacy_only() -> None:
+    weights = [kl_weight(0.6, step, 100, is_private=False) for step in range(100)]
     assert weights[0] < 0.05
     assert all(later >= earlier for earlier, later in itertools.pairwise(weights))
     assert weights[60] == weights[-1] == 0.6
-    assert kl_weight(0.6, 0, make_spec(steps=100).plan) == 0.6
+    assert kl_weight(0.6, 0, 100, is_private=True) == 0.6
 
 
 def test_without_noise_the_model_learns_that_columns_go_together(make_spec: Callable[..., TrainSpec]) -> None:
@@ -221,7 +219,7 @@ def test_without_noise_the_model_learns_that_columns_go_together(make_spec: Call
     shard = read_shard(spec.prepared, manifest, rank=0, size=1)
     shard.codes[:, 1] = shard.codes[:, 0]
     shard.codes[:, 2] = shard.codes[:, 0] % 2
-    model = build_model(manifest, spec.model)
+    model = build_network(manifest, spec.model)
     train(
         spec,
         model=model,
@@ -231,6 +229,6 @@ def test_without_noise_the_model_learns_that_columns_go_together(make_spec: Call
         randomness=Randomness(sampling=np.random.default_rng(0)),
         report=lambda _: None,
     )
-    sampler = VaeSampler(manifest.domain, model.decoder_weights())
+    sampler = DecoderSampler(manifest.domain, model.decoder_weights())
     rows = sampler.sample(np.random.default_rng(1).random((5000, sampler.n_uniforms)))
     assert (rows[:, 0] == rows[:, 1]).mean() > 0.7

@@ -15,6 +15,7 @@ from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import SingleProcess
 from synth.train.step import (
     Batch,
+    StepSettings,
     clip_and_sum,
     clip_factors,
     gaussian_noise,
@@ -110,7 +111,9 @@ def test_small_gradients_are_not_clipped_and_a_zero_one_is_no_trouble() -> None:
 def test_ghost_clipping_equals_clipping_one_by_one(n_rows: int, max_grad_norm: float) -> None:
     model, batch = make_model(), make_batch(12, n_rows)
     expected = clip_and_sum(gradients_one_by_one(model, batch), max_grad_norm)
-    got = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, physical_batch_size=100)
+    got = sum_clipped_gradients(
+        model, batch, max_grad_norm=max_grad_norm, settings=StepSettings(physical_batch_size=100)
+    )
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -121,7 +124,9 @@ def test_gradients_of_any_size_are_clipped_to_the_norm(scale: float) -> None:
     huge = Batch(codes=batch.codes, weights=batch.weights * scale, normals=batch.normals)
     alone = gradients_one_by_one(model, batch)[0].double()
     norm = min(1e-6, float(alone.norm()) * scale)
-    got = sum_clipped_gradients(model, huge, max_grad_norm=1e-6, physical_batch_size=64).double()
+    got = sum_clipped_gradients(
+        model, huge, max_grad_norm=1e-6, settings=StepSettings(physical_batch_size=64)
+    ).double()
     assert got.norm() == pytest.approx(norm, rel=1e-3)
     torch.testing.assert_close(got / got.norm(), alone / alone.norm(), rtol=1e-3, atol=1e-4)
 
@@ -136,7 +141,7 @@ def test_ghost_clipping_equals_opacus_per_sample_gradients() -> None:
     expected_model.encoder, expected_model.decoder = encoder, decoder
     expected_model.losses(batch.codes[:, 0], batch.normals[:, 0]).sum().backward()
     samples = [parameter.grad_sample.flatten(1) for parameter in expected_model.parameters()]
-    got = sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=5)
+    got = sum_clipped_gradients(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=5))
     torch.testing.assert_close(got, clip_and_sum(torch.cat(samples, dim=1), 0.5), rtol=1e-4, atol=1e-5)
 
 
@@ -151,8 +156,12 @@ def test_the_physical_batch_size_never_changes_the_sum(
     n_units: int, n_rows: int, physical: int, seed: int
 ) -> None:
     model, batch = make_model(), make_batch(n_units, n_rows, seed)
-    whole = sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=10_000)
-    cut = sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=physical)
+    whole = sum_clipped_gradients(
+        model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=10_000)
+    )
+    cut = sum_clipped_gradients(
+        model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=physical)
+    )
     torch.testing.assert_close(cut, whole, rtol=1e-4, atol=1e-6)
 
 
@@ -162,8 +171,12 @@ def test_one_unit_moves_the_models_sum_by_at_most_the_clipping_norm(n_rows: int)
     for left_out in range(10):
         keep = [unit for unit in range(10) if unit != left_out]
         fewer = Batch(codes=batch.codes[keep], weights=batch.weights[keep], normals=batch.normals[keep])
-        moved = sum_clipped_gradients(model, batch, max_grad_norm=0.2, physical_batch_size=64)
-        moved -= sum_clipped_gradients(model, fewer, max_grad_norm=0.2, physical_batch_size=64)
+        moved = sum_clipped_gradients(
+            model, batch, max_grad_norm=0.2, settings=StepSettings(physical_batch_size=64)
+        )
+        moved -= sum_clipped_gradients(
+            model, fewer, max_grad_norm=0.2, settings=StepSettings(physical_batch_size=64)
+        )
         assert moved.norm() <= 0.2 * (1 + 1e-4)
 
 
@@ -172,8 +185,10 @@ def test_padding_contributes_nothing() -> None:
     other = torch.where(batch.weights[..., None] > 0, batch.codes, torch.zeros_like(batch.codes))
     padded = Batch(codes=other, weights=batch.weights, normals=batch.normals)
     torch.testing.assert_close(
-        sum_clipped_gradients(model, padded, max_grad_norm=0.5, physical_batch_size=64),
-        sum_clipped_gradients(model, batch, max_grad_norm=0.5, physical_batch_size=64),
+        sum_clipped_gradients(
+            model, padded, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)
+        ),
+        sum_clipped_gradients(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
     )
 
 
@@ -188,9 +203,9 @@ def test_a_unit_with_a_non_finite_gradient_contributes_zero_to_the_models_sum() 
             model,
             Batch(codes=batch.codes, weights=batch.weights, normals=spoiled),
             max_grad_norm=0.5,
-            physical_batch_size=64,
+            settings=StepSettings(physical_batch_size=64),
         ),
-        sum_clipped_gradients(model, fewer, max_grad_norm=0.5, physical_batch_size=64),
+        sum_clipped_gradients(model, fewer, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
     )
 
 
@@ -201,7 +216,9 @@ def test_rows_of_a_unit_that_cancel_are_still_clipped() -> None:
     codes = one.codes.repeat(1, 3, 1)
     normals = one.normals.repeat(1, 3, 1)
     batch = Batch(codes=codes, weights=torch.tensor([[1e5, -1e5, 7.0]]), normals=normals)
-    total = sum_clipped_gradients(model, batch, max_grad_norm=1e-2, physical_batch_size=64)
+    total = sum_clipped_gradients(
+        model, batch, max_grad_norm=1e-2, settings=StepSettings(physical_batch_size=64)
+    )
     expected = clip_and_sum(gradients_one_by_one(model, one) * 7.0, 1e-2)
     torch.testing.assert_close(total, expected, rtol=0.05, atol=1e-4)
 
@@ -214,7 +231,7 @@ def sums_of_empty_batches(noise_multiplier: float, factor: float, steps: int) ->
             make_batch(0),
             plan=plan,
             collective=SingleProcess(),
-            physical_batch_size=64,
+            settings=StepSettings(physical_batch_size=64),
             draw_noise=lambda n, s: gaussian_noise(n, s * factor),
         )
         for _ in range(steps)
@@ -246,7 +263,7 @@ def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
         batch,
         plan=make_plan(0.0, max_grad_norm=1e-6),
         collective=SingleProcess(),
-        physical_batch_size=64,
+        settings=StepSettings(physical_batch_size=64),
         draw_noise=gaussian_noise,
     )
     expected = gradients_one_by_one(model, batch).sum(dim=0) / 10.0
