@@ -30,7 +30,8 @@ from synth.models.rows import RowModel
 from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import Collective, HorovodCollective, SingleProcess
-from synth.train.step import Batch, StepSettings, apply_gradient, gaussian_noise, noisy_gradient
+from synth.train.noise import gaussian_noise
+from synth.train.step import Batch, StepSettings, apply_gradient, noisy_gradient
 
 WIDTH, HIDDEN = 64, 256
 MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0

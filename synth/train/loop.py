@@ -14,11 +14,12 @@ from synth.errors import TrainingError
 from synth.models.rows import RowModel
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import Collective
+from synth.train.noise import gaussian_noise
 from synth.train.progress import reserve_steps
 from synth.train.sampler import os_entropy_generator, poisson_steps
 from synth.train.shard import Shard
 from synth.train.spec import TrainSpec
-from synth.train.step import Batch, DrawNoise, StepSettings, apply_gradient, gaussian_noise, noisy_gradient
+from synth.train.step import Batch, DrawNoise, StepSettings, apply_gradient, noisy_gradient
 
 STEPS_RESERVED = 50
 """Steps written down as drawn before they are; a crash loses at most these and those since a checkpoint."""

@@ -5,13 +5,11 @@ backward and overwrites the clipped, noised one; it must never wrap the optimize
 """
 
 import math
-import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import assert_never
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -138,23 +136,6 @@ def apply_gradient(trained: nn.Module, optimizer: torch.optim.Optimizer, gradien
     for parameter, piece in zip(parameters, pieces, strict=True):
         parameter.grad = piece.view_as(parameter)
     optimizer.step()
-
-
-def gaussian_noise(length: int, standard_deviation: float) -> Tensor:
-    """Gaussian noise from OS entropy, float32 [length]; nothing of its state outlives the call.
-
-    Each value is the sum of four draws over two: the low bits of one floating-point draw would tell
-    which values it cannot be. Source: Holohan, Braghin 2021; as Opacus' secure mode.
-    """
-    # torch's own CPU generator keeps 32 bits of its seed: noise that could be tried out.
-    generator = noise_generator()
-    draws = torch.from_numpy(generator.standard_normal((4, length), dtype=np.float32))
-    return draws.sum(dim=0) * (standard_deviation / 2)  # [4, P] -> [P]
-
-
-def noise_generator() -> np.random.Generator:
-    """A new generator with a key of 128 and a counter of 256 bits from OS entropy."""
-    return np.random.Generator(np.random.Philox(key=secrets.randbits(128), counter=secrets.randbits(256)))
 
 
 def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float, settings: StepSettings) -> Tensor:

@@ -16,7 +16,8 @@ from synth.models.vae import Vae
 from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import HorovodCollective
-from synth.train.step import Batch, StepSettings, apply_gradient, gaussian_noise, noisy_gradient
+from synth.train.noise import gaussian_noise
+from synth.train.step import Batch, StepSettings, apply_gradient, noisy_gradient
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 EXPERIMENTS = ("ours", "averaged", "distributed optimizer", "noise on every rank", "noise halved")

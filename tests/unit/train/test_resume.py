@@ -21,10 +21,10 @@ from synth.models.vae import kl_weight
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import SingleProcess
 from synth.train.loop import STEPS_RESERVED, Randomness, learning_rate, train
+from synth.train.noise import gaussian_noise
 from synth.train.progress import reserve_steps, sole_trainer
 from synth.train.shard import read_shard
 from synth.train.spec import TrainSpec
-from synth.train.step import gaussian_noise
 
 
 class CrashError(Exception):

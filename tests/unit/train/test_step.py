@@ -13,13 +13,12 @@ from synth.models.vae import Vae
 from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import SingleProcess
+from synth.train.noise import gaussian_noise
 from synth.train.step import (
     Batch,
     StepSettings,
     clip_and_sum,
     clip_factors,
-    gaussian_noise,
-    noise_generator,
     noisy_gradient,
     sum_clipped_gradients,
 )
@@ -252,10 +251,6 @@ def test_noise_has_its_scale_and_only_that(factor: float, is_right: bool) -> Non
     assert (low < statistic < high) == is_right
 
 
-def test_noise_is_drawn_afresh_every_time() -> None:
-    assert not torch.equal(gaussian_noise(100, 1.0), gaussian_noise(100, 1.0))
-
-
 def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
     model, batch = make_model(), make_batch(8)
     got = noisy_gradient(
@@ -268,13 +263,3 @@ def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
     )
     expected = gradients_one_by_one(model, batch).sum(dim=0) / 10.0
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_the_noise_generator_has_no_seed_that_could_be_tried_out() -> None:
-    states = [noise_generator().bit_generator.state["state"] for _ in range(64)]
-    keys = np.array([state["key"] for state in states])  # two words of 64 bits each
-    assert keys.shape == (64, 2)
-    # In 64 independent keys every single bit is seen set and unset, but for a chance of 2^-56 or so.
-    for word in keys.T:
-        assert np.bitwise_or.reduce(word) == np.uint64(0xFFFFFFFFFFFFFFFF)
-        assert np.bitwise_and.reduce(word) == 0

@@ -1,0 +1,37 @@
+"""Gaussian noise from a cryptographic stream that the operating system keys."""
+
+import math
+import secrets
+
+import torch
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from torch import Tensor
+
+_KEY_BYTES = 32
+_WORDS = 4
+"""Random words a value takes: two radii and two angles."""
+
+
+def gaussian_noise(length: int, standard_deviation: float) -> Tensor:
+    """Gaussian noise, float32 [length]; its key comes from the operating system and is forgotten.
+
+    Each value is the sum of four draws over two: the low bits of one floating-point draw would tell which
+    values it cannot be. Source: Box, Muller 1958 for a draw; Holohan, Braghin 2021 for the sum, as Opacus'
+    secure mode.
+    """
+    n_pairs = length + 1  # so that the two halves of a pair are never in one value
+    words = random_words(_WORDS * n_pairs).view(2, 2, n_pairs)
+    # 31 bits, finest near zero, where the logarithm is steep: a draw reaches 6.6 standard deviations.
+    radii = (words[0] & 0x7FFFFFFF).float().add_(0.5).mul_(2.0**-31).log_().mul_(-2).sqrt_()
+    angles = words[1].float().mul_(2 * math.pi * 2.0**-32)
+    cosines = (angles.cos() * radii).sum(dim=0)  # [2, P + 1] -> [P + 1], two draws each
+    sines = angles.sin_().mul_(radii).sum(dim=0)
+    return (cosines[:-1] + sines[1:]).mul_(standard_deviation / 2)
+
+
+def random_words(length: int) -> Tensor:
+    """Uniform words of 32 bits, int32 [length >= 1]: AES-256 in counter mode under a key from OS entropy."""
+    # torch's own CPU generator keeps 32 bits of its seed: noise that could be tried out.
+    cipher = Cipher(algorithms.AES(secrets.token_bytes(_KEY_BYTES)), modes.CTR(bytes(16)))
+    stream = bytearray(cipher.encryptor().update(bytes(4 * length)))
+    return torch.frombuffer(stream, dtype=torch.int32)
