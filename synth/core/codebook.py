@@ -10,6 +10,7 @@ from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
 NULL_CODE = 0
+_FEW_EDGES = 50
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
@@ -83,6 +84,17 @@ Cell = tuple[float, float, float]
 """A part of a bin: lower edge, upper edge, released count."""
 
 
+def _number_at_most(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """How many of the increasing edges each value reaches. [m], [n] -> [n]."""
+    if len(edges) > _FEW_EDGES:
+        return np.searchsorted(edges, values, side="right").astype(np.uint16)
+    # A few comparisons of whole columns cost less than a search a value.
+    number = np.zeros(len(values), dtype=np.uint8)
+    for edge in edges:
+        number += values >= edge
+    return number.astype(np.uint16)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BinnedCodebook:
     """Released bins: code 0 null or not a number, code k the k-th bin [lowers[k-1], uppers[k-1]).
@@ -129,10 +141,13 @@ class BinnedCodebook:
 
     def encode(self, values: NDArray[np.float64]) -> NDArray[np.uint16]:
         """Codes of numbers; NaN is null. [n] -> [n]."""
-        inner = np.asarray(self.lowers[1:])
-        codes = 1 + np.searchsorted(inner, values, side="right")
-        known = ~np.isnan(values) & (self.n_codes > 1)
-        return np.where(known, codes, NULL_CODE).astype(np.uint16)
+        if self.n_codes == 1:
+            return np.full(len(values), NULL_CODE, dtype=np.uint16)
+        codes = 1 + _number_at_most(np.asarray(self.lowers[1:]), values)
+        null = np.isnan(values)
+        if null.any():
+            codes[null] = NULL_CODE
+        return codes
 
     def decode(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """A number drawn within each code's bin, by the mass of its cells; NaN for null. [n] -> [n].

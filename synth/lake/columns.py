@@ -40,9 +40,11 @@ def to_numbers(array: pa.Array, column: Column) -> NDArray[np.float64]:
         numbers = pc.floor(pc.divide(seconds, float(_SECONDS_A_DAY))) if column.kind is Kind.DATE else seconds
     else:
         numbers = array.cast(pa.float64(), safe=False)
-    values = np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
-    values[~np.isfinite(values)] = np.nan
-    return values
+    values: NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False)
+    if pa.types.is_integer(kind):
+        return values
+    finite = np.isfinite(values)
+    return values if finite.all() else np.where(finite, values, np.nan)
 
 
 def to_strings(array: pa.Array) -> pa.Array:

@@ -68,10 +68,12 @@ def write_file(
     """
     path = folder / f"part-{file:05d}-of-{files:05d}.parquet"
     partial = folder / f".{path.name}.{np.random.SeedSequence().entropy:x}"
+    schema = coded_schema(codebooks)
+    coded = [codebook.column for codebook in codebooks]  # hashes of units hardly repeat
     waiting: list[pa.RecordBatch] = []
     rows, n_waiting = 0, 0
     try:
-        with pq.ParquetWriter(partial, coded_schema(codebooks), compression="zstd") as writer:
+        with pq.ParquetWriter(partial, schema, compression="lz4", use_dictionary=coded) as writer:
             for batch in batches:
                 for piece in batch.column("piece"):
                     waiting.append(_batch(piece.as_buffer()))

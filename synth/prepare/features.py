@@ -18,6 +18,7 @@ _DATES = LinearGrid(-43_829.0, 54_787.0, 1.0)
 _TIMESTAMPS = LinearGrid(-2_208_988_800.0, 4_733_510_400.0, 600.0)
 """Ten-minute steps from 1900-01-01 to 2120-01-01."""
 _LARGEST_LINEAR = 1 << 20
+_BOOLEANS = pa.array(["false", "true"])
 
 
 def grid_for(column: Column) -> Grid:
@@ -85,6 +86,8 @@ def strings_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
     match feature.role:
         case Role.PLAIN:
             values = batch.column(feature.name)
+            if pa.types.is_boolean(values.type):
+                return pa.DictionaryArray.from_arrays(values.cast(pa.int8()), _BOOLEANS)
             return values if pa.types.is_dictionary(values.type) else to_strings(values)
         case Role.TOGETHER:
             values = [to_strings(batch.column(c.name)) for c in columns]

@@ -13,12 +13,12 @@ from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.core.schema import TableSchema
 from synth.errors import ConfigError
 from synth.lake.batches import SourceBatches
-from synth.lake.tables import quoted
+from synth.lake.tables import map_in_arrow, quoted
+from synth.prepare.blocks import BLOCKED, in_blocks, merged, out_of_blocks
 from synth.prepare.coded_files import PACKED, WRITTEN, pack, write_file
 from synth.prepare.schema import Field
 from synth.prepare.summary import Summary, count_batches
 
-_RECORD = "feature int, category string, cell long, count long"
 _MOST_HELD = 500_000
 """Counts of one feature that a task holds before it hands them on."""
 
@@ -46,33 +46,36 @@ def collect_summary(
     names = list(dict.fromkeys(name for feature in features for name in feature.columns))
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from count_batches(iter(batches), features, schema, max_held=_MOST_HELD)
+        yield from in_blocks(count_batches(iter(batches), features, schema, max_held=_MOST_HELD))
 
     least = [F.lit(number) for k, f in enumerate(features) for number in (k, pruned.get(f.name, 0))]
     is_kept = F.col("category").isNull() | (F.col("count") > F.create_map(*least)[F.col("feature")])
-    records = (
-        source.map(names or source.frame.columns[:1], count, _RECORD)
-        .groupBy("feature", "category", "cell")
-        .agg(F.sum("count").alias("count"))
+    key = ("feature", "category", "block")
+    parts = source.frame.sparkSession.sparkContext.defaultParallelism
+    gathered = (
+        source.map(names or source.frame.columns[:1], count, BLOCKED)
+        .repartition(parts, *key)
+        .groupBy(*key)
+        .agg(F.sum("count").alias("count"), F.collect_list("piece").alias("pieces"))
         .where(is_kept if features else F.lit(True))
-        .persist()
     )
+    rows = map_in_arrow(gathered, merged, BLOCKED).persist()
     try:
-        _check_distinct(records, features, max_distinct)
-        collected = records.toArrow()
+        _check_distinct(rows, features, max_distinct)
+        collected = out_of_blocks(rows.toArrow())
     finally:
-        records.unpersist()
+        rows.unpersist()
     n_units = None
     if schema.unit.entity is not None:
         n_units = source.frame.select(quoted(schema.unit.entity)).distinct().count()
     return Summary.of_records(collected, len(features), n_units)
 
 
-def _check_distinct(records: DataFrame, features: Sequence[Feature], max_distinct: int) -> None:
+def _check_distinct(rows: DataFrame, features: Sequence[Feature], max_distinct: int) -> None:
     """Before anything comes to the driver."""
-    named = records.where(F.col("category").isNotNull()).groupBy("feature").count()
-    for row in named.where(F.col("count") > max_distinct).collect():
-        columns = features[row["feature"]].columns
+    named = rows.where(F.col("category").isNotNull()).groupBy("feature").count()
+    for found in named.where(F.col("count") > max_distinct).collect():
+        columns = features[found["feature"]].columns
         raise ConfigError(
             f"column {' with '.join(map(repr, columns))} has more than {max_distinct} distinct values; set "
             f"columns.{columns[0]}.kind to text or id, or raise prepare.max_distinct"

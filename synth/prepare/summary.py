@@ -16,7 +16,9 @@ from synth.prepare.features import grid_for, numbers_of, strings_of
 
 ROWS = -1
 """Feature number of the record that counts the rows."""
-_BUFFERED = 1 << 20
+_BUFFERED = 1 << 18
+_DENSE = 1 << 23
+"""Cells that a task may hold an array of, 64 MiB, for a moment."""
 RECORD_TYPES = {"feature": pa.int32(), "category": pa.string(), "cell": pa.int64(), "count": pa.int64()}
 """A record: feature number, category or cell, count; neither category nor cell means null."""
 
@@ -53,11 +55,8 @@ class Tally:
 
     def _settle(self) -> None:
         """Count what waits: many cells at once cost less than few at a time."""
-        if self._waiting:
-            counted = pc.value_counts(pa.array(np.concatenate(self._waiting)))
-            cells = np.concatenate([self.cells, counted.field("values").to_numpy()])
-            counts = np.concatenate([self.counts, counted.field("counts").to_numpy()])
-            self.cells, self.counts = _added_up(cells, counts)
+        if self._n_waiting:
+            self.cells, self.counts = _counted(np.concatenate(self._waiting), self.cells, self.counts)
         self._waiting, self._n_waiting = [], 0
 
     @property
@@ -177,6 +176,23 @@ def _summary_of(records: pa.Table) -> FeatureSummary:
     cells, sums = _added_up(records["cell"].filter(pa.array(is_cell)).to_numpy(), counts[is_cell])
     nulls = int(counts[~is_category & ~is_cell].sum())
     return FeatureSummary(categories=dict(categories), cells=cells, counts=sums, nulls=nulls)
+
+
+def _counted(
+    waiting: NDArray[np.int64], cells: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counts of cells, some counted before. [n], [m], [m] -> distinct cells in order, their counts."""
+    first = int(min(waiting.min(), cells[0] if len(cells) else waiting.min()))
+    last = int(max(waiting.max(), cells[-1] if len(cells) else waiting.max()))
+    if last - first < _DENSE:
+        # Adding to an array of all cells between costs far less than looking each one up.
+        dense = np.bincount(waiting - first, minlength=last - first + 1)
+        dense[cells - first] += counts
+        present = np.flatnonzero(dense)
+        return present + first, dense[present]
+    counted = pc.value_counts(pa.array(waiting))
+    found, times = counted.field("values").to_numpy(), counted.field("counts").to_numpy()
+    return _added_up(np.concatenate([cells, found]), np.concatenate([counts, times]))
 
 
 def _added_up(
