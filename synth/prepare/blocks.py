@@ -36,8 +36,10 @@ def merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         pieces = [
             _bytes(_dense(gathered)) if gathered else None for gathered in batch.column("pieces").to_pylist()
         ]
-        arrays = [batch.column(name) for name in ("feature", "category", "block", "count")]
-        yield _rows(*arrays, pa.array(pieces, pa.binary()))
+        feature, category, block, count = (
+            batch.column(name) for name in ("feature", "category", "block", "count")
+        )
+        yield _rows(feature, category, block, count, pa.array(pieces, pa.binary()))
 
 
 def out_of_blocks(rows: pa.Table) -> pa.Table:
