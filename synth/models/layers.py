@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from synth.core.domain import Domain
 
@@ -35,3 +36,18 @@ class ColumnEmbedding(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         return self.weight[codes + self.offsets]
+
+
+class ColumnHeads(nn.Module):
+    """From a vector for each column to the logits of its codes. float32 [..., K, n_in] -> [..., total]."""
+
+    def __init__(self, domain: Domain, n_in: int) -> None:
+        super().__init__()
+        self.sizes = domain.sizes
+        self.weight = nn.Parameter(torch.zeros(domain.total, n_in))
+        self.bias = nn.Parameter(torch.zeros(domain.total))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        weights, biases = self.weight.split(self.sizes), self.bias.split(self.sizes)
+        columns = zip(inputs.unbind(-2), weights, biases, strict=True)
+        return torch.cat([functional.linear(*column) for column in columns], dim=-1)

@@ -13,10 +13,11 @@ from opacus.grad_sample.linear import compute_linear_norm_sample
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.models.layers import ColumnEmbedding, ColumnLinear
+from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
 
 _LARGE = 1e12
 """Below this norm float32 can add up a vector's squares: what underflow then hides stays < 1e-9."""
+_RULED = (nn.Linear, nn.LayerNorm, nn.Embedding, ColumnEmbedding, ColumnLinear, ColumnHeads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ def trained_layers(module: nn.Module) -> list[nn.Module]:
     """
     layers = [part for part in module.modules() if any(True for _ in part.parameters(recurse=False))]
     for layer in layers:
-        if not isinstance(layer, nn.Linear | nn.LayerNorm | nn.Embedding | ColumnLinear | ColumnEmbedding):
+        if not isinstance(layer, _RULED):
             raise TypeError(f"{type(layer).__name__} has no rule for the norms of its gradients")
     return layers
 
@@ -86,6 +87,8 @@ def squared_norms(seen: Pass) -> Tensor:
             return _repeated(seen.inputs.transpose(1, 2), seen.backprops.transpose(1, 2))
         case ColumnLinear():
             return _column_squares(seen)
+        case ColumnHeads():
+            return _heads_squares(seen.layer, seen)
         case layer:
             raise TypeError(f"{type(layer).__name__} has no rule for the norms of its gradients")
 
@@ -112,6 +115,12 @@ def weighted_sums(seen: Pass, factors: Tensor) -> list[Tensor]:
             scaled = (seen.backprops * _by_position(factors, seen.backprops)).flatten(0, 1).transpose(0, 1)
             inputs = seen.inputs.flatten(0, 1).transpose(0, 1)  # [U, R, K, n_in] -> [K, B, n_in]
             return [inputs.transpose(1, 2) @ scaled, scaled.sum(1)]  # [K, n_in, n_out], [K, n_out]
+        case ColumnHeads():
+            scaled = (seen.backprops * _by_position(factors, seen.backprops)).flatten(0, 1)  # [B, total]
+            columns = zip(
+                scaled.split(seen.layer.sizes, dim=1), seen.inputs.flatten(0, 1).unbind(1), strict=True
+            )
+            return [torch.cat([head.T @ inputs for head, inputs in columns]), scaled.sum(0)]
         case layer:
             raise TypeError(f"{type(layer).__name__} has no rule for the sums of its gradients")
 
@@ -164,6 +173,22 @@ def _column_squares(seen: Pass) -> Tensor:
     inputs, backprops = (part.double().transpose(1, 2) for part in (seen.inputs, seen.backprops))
     products = inputs @ inputs.transpose(2, 3) + 1  # [U, K, R, n_in] -> [U, K, R, R]
     return (products * (backprops @ backprops.transpose(2, 3))).sum((1, 2, 3)).clamp(min=0)
+
+
+def _heads_squares(layer: ColumnHeads, seen: Pass) -> Tensor:
+    columns = zip(seen.backprops.split(layer.sizes, dim=2), seen.inputs.unbind(2), strict=True)
+    if seen.inputs.shape[1] == 1:
+        squares = [
+            vector_norms(head[:, 0]).square() * (vector_norms(inputs[:, 0]).square() + 1)
+            for head, inputs in columns
+        ]
+    else:
+        wide = [(head.double(), inputs.double()) for head, inputs in columns]
+        squares = [
+            ((head @ head.transpose(1, 2)) * (inputs @ inputs.transpose(1, 2) + 1)).sum((1, 2)).clamp(min=0)
+            for head, inputs in wide
+        ]
+    return torch.stack(squares).sum(0)
 
 
 def _repeated(codes: Tensor, backprops: Tensor) -> Tensor:
