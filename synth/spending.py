@@ -67,8 +67,8 @@ def _training(config: Config) -> str:
     match model.kind:
         case ModelKind.MARGINAL:
             return f"marginal, {marginal}"
-        case ModelKind.VAE:
-            return f"vae, {neural}"
+        case ModelKind.VAE | ModelKind.ARN:
+            return f"{model.kind.value}, {neural}"
         case ModelKind.AUTO:
             return f"auto: chosen when the columns are known; {marginal}; or else {neural}"
         case _:

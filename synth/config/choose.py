@@ -14,11 +14,11 @@ def choose_model(domain: Domain, privacy: Privacy, model: Model) -> tuple[ModelK
       domain: the released coded space.
     """
     if len(domain) > _MOST_COLUMNS:
-        return ModelKind.VAE, f"{len(domain)} columns are more than {_MOST_COLUMNS}, too many pairs to count"
+        return ModelKind.ARN, f"{len(domain)} columns are more than {_MOST_COLUMNS}, too many pairs to count"
     widest = max(domain.sizes)
     if widest > _MOST_CODES:
         name = domain.names[domain.sizes.index(widest)]
-        return ModelKind.VAE, f"column {name!r} has {widest} codes, too many for tables of pairs"
+        return ModelKind.ARN, f"column {name!r} has {widest} codes, too many for tables of pairs"
     if privacy.epsilon is None:
         return ModelKind.MARGINAL, f"{len(domain)} columns of at most {widest} codes fit tables of pairs"
     return (

@@ -262,7 +262,14 @@ class ModelKind(StrEnum):
 
     AUTO = "auto"
     MARGINAL = "marginal"
+    ARN = "arn"
     VAE = "vae"
+
+
+class ArnSettings(_Section):
+    width: Annotated[int, Field(ge=1, le=4096)] = 8
+    hidden: Annotated[int, Field(ge=1, le=65536)] = 32
+    shuffled: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class VaeSettings(_Section):
@@ -293,6 +300,7 @@ class Model(_Section):
     max_memory_gib: Annotated[float, Field(gt=0)] = 2.0
     align_marginals: bool = True
     marginal: MarginalSettings = MarginalSettings()
+    arn: ArnSettings = ArnSettings()
     vae: VaeSettings = VaeSettings()
 
 
@@ -318,21 +326,31 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+_SUITS = {ModelKind.ARN: (2000, 0.01), ModelKind.VAE: (1000, 0.006)}
+"""Units that join a step, and learning rate."""
+
+
 class Train(_Section):
     launcher: Launcher = Launcher.HOROVODRUN
     ranks: Annotated[int, Field(ge=1)] = 2
     network_interface: str | None = None
     hosts: str | None = None
     sample_rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    expected_batch_size: Annotated[int, Field(ge=1)] = 1000
+    expected_batch_size: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] = 1000
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     clipping: Clipping = Clipping.FLAT
     precision: Precision = Precision.FLOAT32
-    learning_rate: Annotated[float, Field(gt=0)] = 0.006
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
     physical_batch_size: Annotated[int, Field(ge=1)] = 1024
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0
     timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
+
+    def of(self, kind: ModelKind) -> "Train":
+        """The same with what is left open set to what suits the kind of model."""
+        batch, rate = _SUITS.get(kind, _SUITS[ModelKind.VAE])
+        found = {"expected_batch_size": batch, "learning_rate": rate}
+        return self.model_copy(update={name: getattr(self, name) or value for name, value in found.items()})
 
 
 class Generate(_Section):

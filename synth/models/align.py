@@ -6,6 +6,7 @@ Post-processing of released values alone: it costs no privacy.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +24,27 @@ _IMPOSSIBLE = -1e4
 """A bias whose exponential is exactly zero in float32, whatever the hidden layers add."""
 
 
+W = TypeVar("W")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Aligned:
+class Aligned(Generic[W]):
     """Weights after alignment, and how far their 1-way marginals were and are from the released ones.
 
     Attributes:
       distance_before, distance_after: mean total variation distance over the columns, in [0, 1].
     """
 
-    weights: DecoderWeights
+    weights: W
     distance_before: float
     distance_after: float
+
+    def in_words(self) -> str:
+        """A line that may be shown to anyone."""
+        return (
+            "aligned with the released marginals: mean distance "
+            f"{self.distance_before:.4f} -> {self.distance_after:.4f}"
+        )
 
 
 def marginal_shares(codebook: Codebook, floor: float) -> NDArray[np.float64]:
@@ -48,7 +59,7 @@ def marginal_shares(codebook: Codebook, floor: float) -> NDArray[np.float64]:
     return normalised
 
 
-def align_marginals(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> Aligned:
+def align_marginals(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> Aligned[DecoderWeights]:
     """Damped fixed-point iteration on the output biases, over one fixed sample of the latent.
 
     Expected probabilities are compared, not samples, so sampling noise never enters the biases. A code
@@ -66,7 +77,7 @@ def align_marginals(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> A
     for start, end in pairwise(domain.offsets):
         column = slice(start, end)
         logits = weights.kernels[-1][:, column].T @ hidden  # [n_hidden, rows] -> [codes, rows]
-        biases[column], before, after = _align_column(logits, biases[column], targets[column])
+        biases[column], before, after = align_column(logits, biases[column], targets[column])
         distances.append((before, after))
     before, after = np.mean(distances, axis=0)
     return Aligned(
@@ -82,17 +93,18 @@ def without_unreleased(weights: DecoderWeights, codebooks: Sequence[Codebook]) -
     Such a code was found empty, or could not be told from empty; a model would draw it now and then.
     A column whose counts are all zero is left as it is.
     """
-    unreleased = np.concatenate([_unreleased(codebook) for codebook in codebooks])  # [total]
-    biases = np.where(unreleased, _IMPOSSIBLE, weights.biases[-1]).astype(np.float32)
+    gone = np.concatenate([unreleased(codebook) for codebook in codebooks])  # [total]
+    biases = np.where(gone, _IMPOSSIBLE, weights.biases[-1]).astype(np.float32)
     return replace(weights, biases=(*weights.biases[:-1], biases))
 
 
-def _unreleased(codebook: Codebook) -> NDArray[np.bool_]:
+def unreleased(codebook: Codebook) -> NDArray[np.bool_]:
+    """Codes without a released count in a column where another has one; [n_codes]."""
     counts = np.asarray(codebook.counts)
     return (counts == 0) & (counts.sum() > 0)
 
 
-def _align_column(
+def align_column(
     logits: NDArray[np.float32], bias: NDArray[np.float32], target: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], float, float]:
     """The best bias seen, and the column's distance with the first and with the best."""

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from synth.config.sections import Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
 from synth.models.align import marginal_shares
+from synth.models.arn_sampler import ArnWeights, align_network, without_unreleased_codes
 from synth.models.artifact import NeuralArtifact, TrainingRecord
 from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
 from synth.models.rows import RowModel
@@ -28,6 +29,8 @@ class Arn(RowModel):
     Source: masked autoencoders for any order, Germain et al. 2015 and Uria et al. 2014; a network a column
     over embeddings of the others as in TabularARGN, Tiwald et al. 2025.
     """
+
+    offsets: Tensor
 
     def __init__(
         self,
@@ -80,6 +83,18 @@ class Arn(RowModel):
         out: Tensor = self.heads(hidden)
         return out
 
+    def weights(self) -> ArnWeights:
+        """A copy of what sampling needs."""
+        columns, width = len(self.domain), self.embedding.weight.shape[1]
+        context = self.context.weight.detach().reshape(columns, columns, width + 1, -1)
+        return ArnWeights(
+            embedding=self.embedding.weight.detach().numpy().copy(),
+            context=context.numpy().copy(),
+            context_bias=self.context.bias.detach().numpy().copy(),
+            heads=self.heads.weight.detach().numpy().copy(),
+            head_bias=self.heads.bias.detach().numpy().copy(),
+        )
+
 
 def before(normals: Tensor, shuffled: float) -> Tensor:
     """Which columns come before which, in the order of each row's draws.
@@ -93,3 +108,35 @@ def before(normals: Tensor, shuffled: float) -> Tensor:
     is_shuffled = normals[..., -1:] < torch.special.ndtri(torch.tensor(float(shuffled)))
     place = torch.where(is_shuffled, normals[..., :-1], own)
     return (place[..., None, :] < place[..., :, None]).float()
+
+
+def build(manifest: PreparedManifest, settings: Model) -> Arn:
+    """The untrained network: it draws every column from its released marginal, independently."""
+    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
+    return Arn(
+        domain=manifest.domain,
+        width=settings.arn.width,
+        hidden=settings.arn.hidden,
+        shuffled=settings.arn.shuffled,
+        log_shares=np.log(np.concatenate(shares)),
+        seed=settings.seed,
+    )
+
+
+def finished(
+    network: Arn,
+    manifest: PreparedManifest,
+    settings: Model,
+    training: TrainingRecord,
+    report: Callable[[str], None],
+) -> NeuralArtifact:
+    """The network, brought to the released marginals if the settings ask for it."""
+    weights = network.weights()
+    if settings.align_marginals:
+        aligned = align_network(manifest.domain, weights, manifest.codebooks)
+        weights = aligned.weights
+        report(aligned.in_words())
+    weights = without_unreleased_codes(weights, manifest.codebooks)
+    return NeuralArtifact(
+        kind="arn", domain=manifest.domain, architecture={}, weights=weights.arrays(), training=training
+    )

@@ -120,13 +120,20 @@ def last_hidden(weights: DecoderWeights, latents: NDArray[np.float32]) -> NDArra
 
 def _draw(domain: Domain, logits: NDArray[np.float32], uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
     """One code a column and row by inverting the column's softmax. [total, n], [n, K] -> [n, K]."""
-    codes = np.zeros((len(domain), logits.shape[1]), dtype=np.uint16)
     thresholds = uniforms.T.astype(np.float32)  # [n, K] -> [K, n]
-    for column, (start, end) in enumerate(pairwise(domain.offsets)):
-        scores = logits[start:end]
-        cumulative = np.cumsum(np.exp(scores - scores.max(axis=0)), axis=0)  # [codes, n]
-        threshold = thresholds[column] * cumulative[-1]
-        for below in cumulative[:-1]:
-            # A code without probability has an empty interval and is never drawn.
-            codes[column] += below <= threshold
-    return codes.T
+    columns = [
+        inverse_draw(logits[start:end], thresholds[column])
+        for column, (start, end) in enumerate(pairwise(domain.offsets))
+    ]
+    return np.stack(columns, axis=1)
+
+
+def inverse_draw(logits: NDArray[np.float32], thresholds: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """The code at which a softmax passes a uniform. [codes, n], [n] in [0, 1] -> [n]."""
+    cumulative = np.cumsum(np.exp(logits - logits.max(axis=0)), axis=0)  # [codes, n]
+    threshold = thresholds * cumulative[-1]
+    codes = np.zeros(len(thresholds), dtype=np.uint16)
+    for below in cumulative[:-1]:
+        # A code without probability has an empty interval and is never drawn.
+        codes += below <= threshold
+    return codes

@@ -43,11 +43,11 @@ class ColumnHeads(nn.Module):
 
     def __init__(self, domain: Domain, n_in: int) -> None:
         super().__init__()
-        self.sizes = domain.sizes
+        self.sizes = list(domain.sizes)
         self.weight = nn.Parameter(torch.zeros(domain.total, n_in))
         self.bias = nn.Parameter(torch.zeros(domain.total))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        weights, biases = self.weight.split(self.sizes), self.bias.split(self.sizes)
+        weights, biases = torch.split(self.weight, self.sizes), torch.split(self.bias, self.sizes)
         columns = zip(inputs.unbind(-2), weights, biases, strict=True)
         return torch.cat([functional.linear(*column) for column in columns], dim=-1)

@@ -5,7 +5,8 @@ from typing import assert_never
 
 from synth.config.sections import Model, ModelKind
 from synth.core.prepared import PreparedManifest
-from synth.models import vae
+from synth.models import arn, vae
+from synth.models.arn import Arn
 from synth.models.artifact import NeuralArtifact, TrainingRecord
 from synth.models.rows import RowModel
 from synth.models.vae import Vae
@@ -16,6 +17,8 @@ def build_network(manifest: PreparedManifest, settings: Model) -> RowModel:
     match settings.kind:
         case ModelKind.VAE:
             return vae.build(manifest, settings)
+        case ModelKind.ARN:
+            return arn.build(manifest, settings)
         case ModelKind.AUTO | ModelKind.MARGINAL:
             raise ValueError(f"{settings.kind} is no kind of network")
         case _:
@@ -37,5 +40,7 @@ def finished(
     match network:
         case Vae():
             return vae.finished(network, manifest, settings, training, report)
+        case Arn():
+            return arn.finished(network, manifest, settings, training, report)
         case _:
             raise TypeError(f"{type(network).__name__} has no artifact")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.core.domain import Domain
+from synth.models.arn_sampler import ArnSampler, ArnWeights
 from synth.models.artifact import NeuralArtifact, damaged, model_description
 from synth.models.decoder import DecoderSampler, DecoderWeights
 from synth.models.tables_artifact import KIND as TABLES_KIND
@@ -47,5 +48,7 @@ def _neural_sampler(artifact: NeuralArtifact) -> Sampler:
     match artifact.kind:
         case "vae":
             return DecoderSampler(artifact.domain, DecoderWeights.of(artifact))
+        case "arn":
+            return ArnSampler(artifact.domain, ArnWeights.of(artifact))
         case kind:
             raise ValueError(f"its kind {kind!r} is unknown")

@@ -128,10 +128,7 @@ def finished(
     if settings.align_marginals:
         aligned = align_marginals(weights, manifest.codebooks)
         weights = aligned.weights
-        report(
-            "aligned with the released marginals: mean distance "
-            f"{aligned.distance_before:.4f} -> {aligned.distance_after:.4f}"
-        )
+        report(aligned.in_words())
     weights = without_unreleased(weights, manifest.codebooks)
     return NeuralArtifact(
         kind="vae",

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from synth.config.load import config_hash
-from synth.config.sections import Launcher, ModelKind
+from synth.config.sections import Launcher, ModelKind, Train
 from synth.core.prepared import PreparedManifest
 from synth.lake.artifacts import artifact_digest, check_artifact, read_json, write_json
 from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
@@ -22,7 +22,7 @@ def train_neural(run: Run, kind: ModelKind) -> None:
     config = run.config
     manifest = run.manifest()
     upstream = artifact_digest(run.workspace.prepared)
-    train = config.train
+    train = config.train.of(kind)
     model = config.model.model_copy(update={"kind": kind})
     shaping = (train.steps, train.sample_rate, train.expected_batch_size, train.max_grad_norm)
     how = (train.clipping, train.precision, train.learning_rate)
@@ -33,7 +33,7 @@ def train_neural(run: Run, kind: ModelKind) -> None:
             return
         check_artifact(run.workspace.prepared)
         check_launcher(train.launcher)
-        plan, receipt = _charged_plan(run, manifest, run_folder)
+        plan, receipt = _charged_plan(run, train, manifest, run_folder)
         stage.parameters({f"dp_sgd.{name}": value for name, value in plan.to_dict().items()})
         spec = TrainSpec(
             prepared=run.workspace.prepared,
@@ -44,7 +44,7 @@ def train_neural(run: Run, kind: ModelKind) -> None:
             receipt=receipt,
             delta=config.privacy.delta,
             model=model,
-            train=config.train,
+            train=train,
         )
         spark = run.spark if config.train.launcher is Launcher.SPARK else None
         outcome = launch(spec, spark, lambda line: run.say(f"train: {line}"))
@@ -56,7 +56,9 @@ def train_neural(run: Run, kind: ModelKind) -> None:
         stage.model(bundle, _SERVED_MODEL)
 
 
-def _charged_plan(run: Run, manifest: PreparedManifest, run_folder: Path) -> tuple[DpSgdPlan, Receipt]:
+def _charged_plan(
+    run: Run, train: Train, manifest: PreparedManifest, run_folder: Path
+) -> tuple[DpSgdPlan, Receipt]:
     """The training plan with its receipt: of an interrupted training if there is one, else a new one."""
     note = run_folder / "charge.json"
     if note.is_file() and not run.fresh:
@@ -65,7 +67,8 @@ def _charged_plan(run: Run, manifest: PreparedManifest, run_folder: Path) -> tup
         receipt = run.ledger.receipt(run.config.name, paid["entry"])
         run.say(f"train: going on with the training that entry {receipt.entry} paid for")
         return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
-    train, caps = run.config.train, run.caps()
+    caps = run.caps()
+    assert train.expected_batch_size is not None, "Train.of has filled it in"
     spec = DpSgdSpec(
         steps=train.steps,
         max_grad_norm=train.max_grad_norm,

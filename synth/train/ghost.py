@@ -118,7 +118,7 @@ def weighted_sums(seen: Pass, factors: Tensor) -> list[Tensor]:
         case ColumnHeads():
             scaled = (seen.backprops * _by_position(factors, seen.backprops)).flatten(0, 1)  # [B, total]
             columns = zip(
-                scaled.split(seen.layer.sizes, dim=1), seen.inputs.flatten(0, 1).unbind(1), strict=True
+                torch.split(scaled, seen.layer.sizes, dim=1), seen.inputs.flatten(0, 1).unbind(1), strict=True
             )
             return [torch.cat([head.T @ inputs for head, inputs in columns]), scaled.sum(0)]
         case layer:
@@ -176,7 +176,7 @@ def _column_squares(seen: Pass) -> Tensor:
 
 
 def _heads_squares(layer: ColumnHeads, seen: Pass) -> Tensor:
-    columns = zip(seen.backprops.split(layer.sizes, dim=2), seen.inputs.unbind(2), strict=True)
+    columns = zip(torch.split(seen.backprops, layer.sizes, dim=2), seen.inputs.unbind(2), strict=True)
     if seen.inputs.shape[1] == 1:
         squares = [
             vector_norms(head[:, 0]).square() * (vector_norms(inputs[:, 0]).square() + 1)

@@ -66,7 +66,9 @@ def train(
     """
     plan = spec.plan
     trained = model.trained()
-    optimizer = torch.optim.Adam(trained.parameters(), lr=spec.train.learning_rate)
+    rate = spec.train.learning_rate
+    assert rate is not None, "a TrainSpec has one"
+    optimizer = torch.optim.Adam(trained.parameters(), lr=rate)
     start = _start(spec, model, optimizer, collective)
     average = start.average
     clerk = _Clerk(spec, start, report) if collective.rank == 0 else None
@@ -85,7 +87,7 @@ def train(
         batch = _batch(shard, units, row_weight, model.n_normals, randomness.sampling)
         step = start.step + done
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(spec.train.learning_rate, step, plan.steps)
+            group["lr"] = learning_rate(rate, step, plan.steps)
         model.before_step(step, plan.steps, is_private=plan.is_private)
         gradient = noisy_gradient(
             model,

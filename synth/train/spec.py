@@ -37,6 +37,8 @@ class TrainSpec:
     epsilon_by_step: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.train.learning_rate is None:
+            raise ValueError("the training settings are not yet those of a kind of model")
         if self.plan.event not in self.receipt.events:
             raise ValueError("the ledger's entry does not pay for this training plan")
 

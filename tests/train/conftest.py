@@ -83,7 +83,9 @@ def make_spec(prepared: Path, tmp_path: Path) -> Callable[..., object]:
             receipt=Receipt(entry=2, events=(event,)),
             delta=1e-5,
             model=Model(kind=ModelKind.VAE, vae=VaeSettings(latent=2, hidden=(8,))),
-            train=Train.model_validate({"launcher": launcher, "ranks": 2, "steps": STEPS, **train}),
+            train=Train.model_validate({"launcher": launcher, "ranks": 2, "steps": STEPS, **train}).of(
+                ModelKind.VAE
+            ),
         )
 
     return make

@@ -18,8 +18,8 @@ def domain(sizes: tuple[int, ...]) -> Domain:
     [
         ((20,) * 15, 1.0, ModelKind.MARGINAL, "15 columns of at most 20 codes.*epsilon 1"),
         ((20,) * 15, None, ModelKind.MARGINAL, "15 columns of at most 20 codes"),
-        ((20,) * 101, 1.0, ModelKind.VAE, "101 columns are more than 100"),
-        ((20, 5000, 3), 1.0, ModelKind.VAE, "column 'c1' has 5000 codes"),
+        ((20,) * 101, 1.0, ModelKind.ARN, "101 columns are more than 100"),
+        ((20, 5000, 3), 1.0, ModelKind.ARN, "column 'c1' has 5000 codes"),
     ],
 )
 def test_the_choice_follows_public_facts(

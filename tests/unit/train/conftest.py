@@ -97,7 +97,7 @@ def make_spec(tmp_path: Path, make_prepared: Callable[..., Path]) -> Callable[..
             receipt=Receipt(entry=entry, events=(event,)),
             delta=1e-5,
             model=Model(kind=ModelKind.VAE, vae=VaeSettings(latent=2, hidden=(8,))),
-            train=Train.model_validate({"launcher": "single", "steps": steps, **train}),
+            train=Train.model_validate({"launcher": "single", "steps": steps, **train}).of(ModelKind.VAE),
         )
 
     return make

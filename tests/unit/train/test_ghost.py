@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from synth.config.sections import Clipping, Precision
 from synth.core.domain import Domain
-from synth.models.layers import ColumnEmbedding, ColumnLinear
+from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
 from synth.models.rows import RowModel
 from synth.train.ghost import trained_layers
 from synth.train.step import Batch, StepSettings, clip_and_sum, sum_clipped_gradients
@@ -32,12 +32,15 @@ class EveryLayer(RowModel):
         self.columns = ColumnLinear(3, WIDTH, 6, generator)
         self.norm = nn.LayerNorm(6)
         self.by_position = nn.Linear(6, 5)
-        self.plain = nn.Linear(15, 2, bias=False)
+        self.plain = nn.Linear(15, 4, bias=False)
+        self.heads = ColumnHeads(Domain(("x", "y"), (3, 2)), 2)
+        nn.init.normal_(self.heads.weight)
 
     def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
         hidden = self.embedding(codes) + self.shared(codes) + normals[..., None, :]  # [..., K, WIDTH]
         hidden = self.by_position(self.norm(self.columns(hidden)).tanh())  # [..., K, 5]
-        out: Tensor = self.plain(hidden.flatten(-2)).square().sum(-1)
+        pairs = self.plain(hidden.flatten(-2)).unflatten(-1, (2, 2))  # [..., 4] -> [..., 2, 2]
+        out: Tensor = self.heads(pairs).square().sum(-1)
         return out
 
 
