@@ -353,7 +353,13 @@ class Train(_Section):
         return self.model_copy(update={name: getattr(self, name) or value for name, value in found.items()})
 
 
+Value = str | bool | int | float | None
+
+
 class Generate(_Section):
+    fix: dict[str, Value | tuple[Value, ...]] = {}
+    rebalance: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = {}
+    temperature: Annotated[float, Field(gt=0)] = 1.0
     rows: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     partitions: Annotated[int, Field(ge=1)] | None = None

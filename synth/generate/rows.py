@@ -32,6 +32,13 @@ class Sampler(Protocol):
         """Codes [n, K] from uniforms [n, n_uniforms] in [0, 1)."""
         ...
 
+    def starting(self, first: Mapping[int, NDArray[np.float64]], temperature: float) -> "Sampler":
+        """The sampler that draws some columns first, from the given shares, and the others given them.
+
+        Raises: ValueError if the model cannot.
+        """
+        ...
+
 
 def block_of_rows(
     sampler: Sampler, manifest: PreparedManifest, block: int, seed: int, types: Mapping[str, pa.DataType]

@@ -21,6 +21,7 @@ from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column
 from synth.errors import ConfigError
 from synth.generate.rows import BLOCK, Sampler, block_of_rows
+from synth.generate.starting import AS_LEARNED, Starting
 from synth.lake.tables import quoted
 
 _UNREPEATABLE = re.compile(
@@ -40,6 +41,7 @@ def generated(
     rows: int,
     seed: int,
     partitions: int | None,
+    starting: Starting = AS_LEARNED,
 ) -> DataFrame:
     """The synthetic table, lazily: `rows` rows with the manifest's columns and types.
 
@@ -47,8 +49,9 @@ def generated(
       model: folder of the model's artifact; it travels to the workers as one file.
       load_sampler: loads the artifact on a worker; called once per worker process.
       partitions: how many tasks share the work; the rows do not depend on it.
+      starting: columns to draw first; checked against the model by the caller.
     """
-    bundle = _bundle(manifest, model)
+    bundle = _bundle(manifest, model, starting)
     spark.addArtifact(str(bundle), file=True)
     columns = manifest.schema.columns
     schema = StructType(
@@ -109,13 +112,14 @@ def check_derived(frame: DataFrame, columns: Sequence[Column]) -> None:
             )
 
 
-def _bundle(manifest: PreparedManifest, model: Path) -> Path:
-    """One file with the model and the manifest; its name is new, for Spark keeps files by name."""
+def _bundle(manifest: PreparedManifest, model: Path, starting: Starting) -> Path:
+    """One file with the model, the manifest and the start; its name is new, for Spark keeps files by name."""
     scratch = Path(tempfile.mkdtemp(prefix="lakesynth-"))
     folder = scratch / "bundle"
     shutil.copytree(model, folder)
     text = json.dumps(manifest.to_dict(), sort_keys=True)
     (folder / "prepared.json").write_text(text, encoding="utf-8")
+    (folder / "starting.json").write_text(json.dumps(starting.to_dict()), encoding="utf-8")
     archive = shutil.make_archive(str(scratch / f"model-{secrets.token_hex(8)}"), "zip", folder)
     shutil.rmtree(folder)
     return Path(archive)
@@ -127,6 +131,10 @@ def _load(name: str, load_sampler: LoadSampler) -> tuple[Sampler, PreparedManife
     try:
         shutil.unpack_archive(SparkFiles.get(name), folder)
         fields = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
-        return load_sampler(folder), PreparedManifest.from_dict(fields)
+        starting = Starting.from_dict(json.loads((folder / "starting.json").read_text(encoding="utf-8")))
+        sampler = load_sampler(folder)
+        if not starting.is_plain:
+            sampler = sampler.starting(starting.first, starting.temperature)
+        return sampler, PreparedManifest.from_dict(fields)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -95,13 +95,9 @@ class ArnSampler:
     def n_uniforms(self) -> int:
         return len(self.domain)
 
-    def starting(self, first: Mapping[int, NDArray[np.float64]]) -> "ArnSampler":
-        """The sampler of rows in which these columns have these shares, the others given them."""
-        return ArnSampler(self.domain, self._weights, first=first, temperature=self._temperature)
-
-    def tempered(self, temperature: float) -> "ArnSampler":
-        """The sampler whose logits are divided by `temperature`."""
-        return ArnSampler(self.domain, self._weights, first=self._first, temperature=temperature)
+    def starting(self, first: Mapping[int, NDArray[np.float64]], temperature: float = 1.0) -> "ArnSampler":
+        """The sampler of rows in which these columns have these shares, the others drawn given them."""
+        return ArnSampler(self.domain, self._weights, first=first, temperature=temperature)
 
     def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
         """Rows of codes. [n, K] in [0, 1) -> [n, K]."""

@@ -82,6 +82,15 @@ class DecoderSampler:
     def n_uniforms(self) -> int:
         return self._latent + len(self.domain)
 
+    def starting(self, first: Mapping[int, NDArray[np.float64]], temperature: float) -> "DecoderSampler":
+        """Itself if nothing is asked for; a latent decides all columns at once.
+
+        Raises: ValueError otherwise.
+        """
+        if first or temperature != 1.0:
+            raise ValueError("a vae draws all columns at once; train kind marginal or arn to fix some")
+        return self
+
     def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
         if uniforms.shape[1] != self.n_uniforms:
             raise ValueError(f"{uniforms.shape[1]} uniforms a row for {self.n_uniforms}")

@@ -1,5 +1,6 @@
 """Rows from a trained model and given uniforms; numpy and scipy alone, for Spark's executors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,15 @@ class Sampler(Protocol):
 
     def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
         """Rows of codes. [n, n_uniforms] in [0, 1) -> [n, K]."""
+
+    def starting(self, first: Mapping[int, NDArray[np.float64]], temperature: float) -> "Sampler":
+        """The sampler that draws some columns first, from the given shares, and the others given them.
+
+        Args:
+          first: column of the domain -> shares over its codes, adding up to 1.
+          temperature: > 0; 1 draws as learned.
+        Raises: ValueError if the model cannot.
+        """
 
 
 def load_sampler(folder: Path) -> Sampler:

@@ -1,5 +1,6 @@
 """Rows from conditional tables and given uniforms, by the alias method: two look-ups a value."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from synth.core.domain import Domain
 from synth.models.tables import Grouping, Scope, Tables
 
 _CELLS_AT_ONCE = 1 << 22
+_MOST_TOGETHER = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,18 @@ class TablesSampler:
         """
         return TablesSampler(self._tables.given(fixed))
 
+    def starting(
+        self, first: Mapping[int, NDArray[np.float64]], temperature: float
+    ) -> "TablesSampler | StartedTables":
+        """The sampler of rows in which these columns have these shares, the others drawn given them; exact.
+
+        Raises: ValueError if the model holds codes impossible, there are too many of them together, or
+          `temperature` is not 1.
+        """
+        if temperature != 1.0:
+            raise ValueError("marginals have no temperature; leave generate.temperature at 1")
+        return StartedTables(self._tables, first) if first else self
+
     def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
         """Rows of codes. [n, K] in [0, 1) -> [n, K]."""
         if uniforms.shape[1] != self.n_uniforms:
@@ -80,6 +94,47 @@ class TablesSampler:
                 whole += groups[parent] * (stride * step.width)
             codes[step.column] = np.where(slot < step.keep[whole], step.first[whole], step.second[whole])
         return codes.T
+
+
+class StartedTables:
+    """Draws some columns from given shares, then the others from the exact model given their codes."""
+
+    def __init__(self, tables: Tables, first: Mapping[int, NDArray[np.float64]]) -> None:
+        self.domain: Domain = tables.domain
+        self._first = {column: np.cumsum(shares) for column, shares in first.items()}
+        present = [np.flatnonzero(shares > 0).tolist() for shares in first.values()]
+        n_together = int(np.prod([len(codes) for codes in present]))
+        if n_together > _MOST_TOGETHER:
+            raise ValueError(f"{n_together} combinations of given values are more than {_MOST_TOGETHER}")
+        names = [self.domain.names[column] for column in first]
+        self._given = {
+            codes: TablesSampler(tables.given(dict(zip(names, codes, strict=True))))
+            for codes in itertools.product(*present)
+        }
+
+    @property
+    def n_uniforms(self) -> int:
+        return len(self.domain)
+
+    def starting(
+        self, first: Mapping[int, NDArray[np.float64]], temperature: float
+    ) -> "TablesSampler | StartedTables":
+        """Raises: ValueError, for it has started."""
+        raise ValueError("these rows have a start already")
+
+    def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
+        """Rows of codes. [n, K] in [0, 1) -> [n, K]."""
+        columns = [
+            np.searchsorted(reached / reached[-1], uniforms[:, column], side="right")
+            for column, reached in self._first.items()
+        ]
+        firsts = np.stack(columns, axis=1)  # [n, given columns]
+        rows = np.empty((len(uniforms), len(self.domain)), dtype=np.uint16)
+        for codes, sampler in self._given.items():
+            mine = (firsts == codes).all(axis=1)
+            if mine.any():
+                rows[mine] = sampler.sample(uniforms[mine])
+        return rows
 
 
 def _aliases(

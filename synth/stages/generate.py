@@ -1,5 +1,8 @@
 """The generate stage, wired."""
 
+import json
+
+from synth.errors import ConfigError
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.run import Run
 from synth.stages.prepare import check_unique
@@ -8,6 +11,7 @@ from synth.stages.prepare import check_unique
 def generate(run: Run) -> None:
     """Write the synthetic table; costs nothing, for the model was paid for."""
     from synth.generate.spark import generated
+    from synth.generate.starting import starting_of
     from synth.lake.tables import partition_columns, read_table
     from synth.lake.targets import write_table
     from synth.models.sampler import load_sampler
@@ -21,6 +25,11 @@ def generate(run: Run) -> None:
         source = read_table(run.spark, config.source)
         partitions = tuple(n for n in partition_columns(source, config.source) if n in columns)
         target = target.model_copy(update={"partition_by": partitions})
+    starting = starting_of(config.generate, manifest)
+    try:
+        load_sampler(run.workspace.model).starting(starting.first, starting.temperature)
+    except ValueError as error:
+        raise ConfigError(f"generate: {error}") from error
     with run.stage("generate", None, None) as stage:
         assert stage is not None
         rows = config.generate.rows or manifest.n_rows
@@ -33,6 +42,7 @@ def generate(run: Run) -> None:
             rows=rows,
             seed=config.generate.seed,
             partitions=config.generate.partitions,
+            starting=starting,
         )
         run.say(f"generate: {rows} rows into {target.place}")
         properties = {
@@ -41,6 +51,8 @@ def generate(run: Run) -> None:
             "lakesynth.model": artifact_digest(run.workspace.model),
             "lakesynth.seed": str(config.generate.seed),
         }
+        if not starting.is_plain:
+            properties["lakesynth.starting"] = json.dumps(starting.to_dict())
         write_table(frame, target, expected_rows=rows, properties=properties)
         with write_artifact(run.workspace.generated, None) as folder:
             write_json(folder / "generated.json", {"target": target.model_dump(), "rows": rows, **properties})

@@ -140,9 +140,11 @@ def test_a_fixed_column_has_its_code_in_every_row() -> None:
 def test_a_low_temperature_favours_what_is_frequent() -> None:
     sampler = ArnSampler(DOMAIN, network().weights())
     uniforms = np.random.default_rng(4).random((20_000, 3))
-    most = [max(np.bincount(sampler.tempered(t).sample(uniforms)[:, 0])) / 20_000 for t in (0.25, 1.0, 4.0)]
+    most = [
+        max(np.bincount(sampler.starting({}, t).sample(uniforms)[:, 0])) / 20_000 for t in (0.25, 1.0, 4.0)
+    ]
     assert most[0] > most[1] + 0.05 > most[2] + 0.1
-    assert np.array_equal(sampler.tempered(1.0).sample(uniforms), sampler.sample(uniforms))
+    assert np.array_equal(sampler.starting({}, 1.0).sample(uniforms), sampler.sample(uniforms))
 
 
 def test_alignment_brings_the_released_marginals() -> None:
