@@ -31,7 +31,7 @@ from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import Collective, HorovodCollective, SingleProcess
 from synth.train.noise import gaussian_noise
-from synth.train.step import Batch, StepSettings, apply_gradient, noisy_gradient
+from synth.train.step import Batch, StepSettings, apply_gradient, noisy_step
 
 WIDTH, HIDDEN = 64, 256
 MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0
@@ -46,6 +46,7 @@ class Perceptron(RowModel):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
+        self.n_normals, self.loss_bound = WIDTH, 4.0 * WIDTH
         self.layers = perceptron()
 
     def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
@@ -96,14 +97,14 @@ def our_step(n: int, collective: Collective, *, expected: int) -> Step:
     )
 
     def step() -> None:
-        gradient = noisy_gradient(
+        gradient = noisy_step(
             model,
             batch,
             plan=plan,
             collective=collective,
             settings=StepSettings(physical_batch_size=PHYSICAL),
             draw_noise=gaussian_noise,
-        )
+        ).gradient
         apply_gradient(model, optimizer, gradient)
 
     return step

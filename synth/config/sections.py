@@ -340,6 +340,7 @@ class Train(_Section):
     steps: Annotated[int, Field(ge=1)] = 1000
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     clipping: Clipping = Clipping.FLAT
+    noisy_loss: bool = False
     precision: Precision = Precision.FLOAT32
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     physical_batch_size: Annotated[int, Field(ge=1)] = 1024

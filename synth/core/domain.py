@@ -35,6 +35,11 @@ class Domain:
             starts.append(starts[-1] + size)
         return tuple(starts)
 
+    @property
+    def nats(self) -> float:
+        """What a row of even shares takes to tell, and at least 1."""
+        return max(1.0, sum(math.log(size) for size in self.sizes))
+
     def cells(self, names: tuple[str, ...]) -> int:
         """Number of cells of the marginal over `names`."""
         return math.prod(self.sizes[self.names.index(name)] for name in names)

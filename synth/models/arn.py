@@ -54,6 +54,7 @@ class Arn(RowModel):
         self.domain = domain
         self.shuffled = shuffled
         self.n_normals = len(domain) + 1
+        self.loss_bound = domain.nats
         generator = torch.Generator().manual_seed(seed)
         self.embedding = ColumnEmbedding(domain, width, generator)
         self.context = ColumnLinear(len(domain), len(domain) * (width + 1), hidden, generator)

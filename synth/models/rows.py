@@ -14,9 +14,11 @@ class RowModel(nn.Module, ABC):
 
     Attributes:
       n_normals: how many standard normals the loss of a row takes.
+      loss_bound: where a unit's loss is cut if it is released; > 0, from public facts.
     """
 
     n_normals: int
+    loss_bound: float
     averages: ClassVar[bool] = True
     """Whether the released weights are the running average of the trained ones."""
 

@@ -50,6 +50,7 @@ class Vae(RowModel):
         super().__init__()
         self.domain = domain
         self.n_normals = latent
+        self.loss_bound = domain.nats
         self.beta = self.kl_weight = beta
         self.encoder = _perceptron([domain.total, *reversed(hidden), 2 * latent], seed)
         self.decoder = _perceptron([latent, *hidden, domain.total], seed + 1)

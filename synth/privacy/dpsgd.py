@@ -1,5 +1,6 @@
 """From what training wants to a calibrated plan; only `calibrate` makes one."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,8 @@ class DpSgdPlan:
       noise_multiplier: noise standard deviation / max_grad_norm; 0 only without privacy.
       max_grad_norm: L2 norm to which each unit's gradient is clipped.
       expected_batch_size: sample_rate x released number of units: the divisor of every step's sum.
+      loss_ratio: 0, or the norm to which a unit's loss is scaled, in max_grad_norm: the loss is then one more
+        coordinate of the sum, and noise grows with the whole vector's norm.
     """
 
     sample_rate: float
@@ -31,6 +34,7 @@ class DpSgdPlan:
     noise_multiplier: float
     max_grad_norm: float
     expected_batch_size: float
+    loss_ratio: float = 0.0
     _proof: object = field(repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -41,6 +45,11 @@ class DpSgdPlan:
     def is_private(self) -> bool:
         """Whether noise is added."""
         return self.noise_multiplier > 0
+
+    @property
+    def noise_standard_deviation(self) -> float:
+        """Of the noise on every coordinate of a step's sum."""
+        return self.noise_multiplier * self.max_grad_norm * math.sqrt(1 + self.loss_ratio**2)
 
     @property
     def event(self) -> Event:
@@ -59,6 +68,7 @@ class DpSgdPlan:
             "noise_multiplier": self.noise_multiplier,
             "max_grad_norm": self.max_grad_norm,
             "expected_batch_size": self.expected_batch_size,
+            "loss_ratio": self.loss_ratio,
         }
 
     @staticmethod
@@ -84,6 +94,7 @@ class DpSgdSpec:
     max_grad_norm: float
     sample_rate: float | None
     expected_batch_size: int
+    loss_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         check.at_least(self.steps, 1, "train.steps")
@@ -143,5 +154,6 @@ class DpSgdSpec:
             noise_multiplier=noise_multiplier,
             max_grad_norm=self.max_grad_norm,
             expected_batch_size=rate * max(n_units, 1),
+            loss_ratio=self.loss_ratio,
             _proof=_CALIBRATED,
         )

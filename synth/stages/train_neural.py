@@ -11,6 +11,7 @@ from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
 from synth.privacy.entry import Receipt
 from synth.run import Run
 
+_LOSS_RATIO = 0.2
 _SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
 
 
@@ -25,7 +26,7 @@ def train_neural(run: Run, kind: ModelKind) -> None:
     train = config.train.of(kind)
     model = config.model.model_copy(update={"kind": kind})
     shaping = (train.steps, train.sample_rate, train.expected_batch_size, train.max_grad_norm)
-    how = (train.clipping, train.precision, train.learning_rate)
+    how = (train.clipping, train.noisy_loss, train.precision, train.learning_rate)
     key = config_hash("train", model, *shaping, *how, config.privacy, upstream)
     run_folder = run.workspace.training / key[:16]
     with run.stage("train", run.workspace.model, key) as stage:
@@ -51,7 +52,9 @@ def train_neural(run: Run, kind: ModelKind) -> None:
         run.settle(receipt)
         shutil.rmtree(run_folder, ignore_errors=True)
         pace = outcome.steps / max(outcome.seconds, 1e-9)
-        stage.metrics({"steps": outcome.steps, "steps_per_second": pace})
+        for step, values in outcome.curve:
+            stage.metrics(values, step=step)
+        stage.metrics({"steps": outcome.steps, "mean_steps_per_second": pace})
         bundle = {"model": run.workspace.model, "prepared": run.workspace.prepared / "prepared.json"}
         stage.model(bundle, _SERVED_MODEL)
 
@@ -74,6 +77,7 @@ def _charged_plan(
         max_grad_norm=train.max_grad_norm,
         sample_rate=train.sample_rate,
         expected_batch_size=train.expected_batch_size,
+        loss_ratio=_LOSS_RATIO if train.noisy_loss else 0.0,
     )
     plan = spec.calibrate(caps, manifest.n_units) if caps else spec.without_privacy(manifest.n_units)
     receipt = run.reserve("train", (plan.event,))

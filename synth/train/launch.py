@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from synth.errors import TrainingError
 from synth.lake.artifacts import read_json, write_json
 from synth.privacy import accountant
 from synth.privacy.budget import DpSgdSteps
-from synth.train.progress import reserve_steps
+from synth.train.progress import CURVE, reserve_steps
 from synth.train.spec import TrainSpec
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class TrainingOutcome:
     Attributes:
       steps: that shaped the weights.
       seconds: of the loop in its last run, not of starting it.
+      curve: by step, figures that may be shown to anyone: learning rate, steps per second, epsilon of the
+        training so far, the noisy loss if it was paid for.
       units_per_second: privacy units that joined, by their expected number: the exact one is private.
     """
 
@@ -50,6 +53,7 @@ class TrainingOutcome:
     seconds: float
     units_per_second: float
     model_folder: Path
+    curve: tuple[tuple[int, Mapping[str, float]], ...] = ()
 
 
 def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> TrainingOutcome:
@@ -83,7 +87,17 @@ def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> T
         seconds=outcome["seconds"],
         units_per_second=expected_units / max(outcome["seconds"], 1e-9),
         model_folder=spec.model_folder,
+        curve=tuple(_curve(spec)),
     )
+
+
+def _curve(spec: TrainSpec) -> Iterator[tuple[int, Mapping[str, float]]]:
+    for step, epsilon in spec.epsilon_by_step:
+        yield step, {"training_epsilon": epsilon}
+    curve = spec.run_folder / CURVE
+    for line in curve.read_text(encoding="utf-8").splitlines() if curve.exists() else ():
+        values = json.loads(line)
+        yield values.pop("step"), values
 
 
 def _epsilon_by_step(spec: TrainSpec) -> tuple[tuple[int, float], ...]:
@@ -109,7 +123,7 @@ def _open_run_folder(spec: TrainSpec) -> None:
     if spec_file.exists():
         earlier = read_json(spec_file)
         if earlier["entry"] != spec.receipt.entry:
-            for name in ("checkpoint.pt", "loss.jsonl", "outcome.json"):
+            for name in ("checkpoint.pt", CURVE, "loss.jsonl", "outcome.json"):
                 (spec.run_folder / name).unlink(missing_ok=True)
             reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
         elif any(earlier[name] != spec.to_dict()[name] for name in ("prepared", "plan", "model")):

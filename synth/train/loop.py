@@ -15,11 +15,11 @@ from synth.models.rows import RowModel
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import Collective
 from synth.train.noise import gaussian_noise
-from synth.train.progress import reserve_steps
+from synth.train.progress import CURVE, reserve_steps
 from synth.train.sampler import os_entropy_generator, poisson_steps
 from synth.train.shard import Shard
 from synth.train.spec import TrainSpec
-from synth.train.step import Batch, DrawNoise, StepSettings, apply_gradient, noisy_gradient
+from synth.train.step import Batch, DrawNoise, StepSettings, apply_gradient, noisy_step
 
 STEPS_RESERVED = 50
 """Steps written down as drawn before they are; a crash loses at most these and those since a checkpoint."""
@@ -89,7 +89,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(rate, step, plan.steps)
         model.before_step(step, plan.steps, is_private=plan.is_private)
-        gradient = noisy_gradient(
+        released = noisy_step(
             model,
             batch,
             plan=plan,
@@ -97,12 +97,12 @@ def train(
             settings=settings,
             draw_noise=randomness.draw_noise,
         )
-        apply_gradient(trained, optimizer, gradient)
+        apply_gradient(trained, optimizer, released.gradient)
         model.after_step(step, plan.steps)
         weight = max(1 - _AVERAGE_DECAY, 1 / (step + 1))
         average.lerp_(parameters_to_vector(trained.parameters()).detach(), weight)
         if clerk:
-            clerk.after(done + 1, model, optimizer, average, batch)
+            clerk.after(done + 1, model, optimizer, average, batch, released.loss)
     return Checkpoint(
         step=start.step + left,
         drawn=plan.steps,
@@ -155,6 +155,7 @@ class _Clerk:
         self._spec = spec
         self._start = start
         self._report = report
+        self._losses: list[float] = []
         self._began = self._saved = self._reported = time.monotonic()
 
     def before(self, done: int) -> None:
@@ -175,10 +176,13 @@ class _Clerk:
         optimizer: torch.optim.Optimizer,
         average: torch.Tensor,
         batch: Batch,
+        loss: float | None,
     ) -> None:
         """Save and report when it is time, and after the last step."""
         now = time.monotonic()
         drawn = self._start.drawn + done
+        if loss is not None:
+            self._losses.append(loss)
         is_last = drawn == self._spec.plan.steps
         if is_last or now - self._saved > self._spec.train.checkpoint_seconds:
             self._saved = now
@@ -194,6 +198,7 @@ class _Clerk:
             self._reported = now
             self._report(self._progress(drawn, done / (now - self._began)))
             self._note_loss(drawn, model, batch)
+            self._note_curve(drawn, self._start.step + done, done / (now - self._began))
 
     def _progress(self, drawn: int, steps_per_second: float) -> str:
         plan = self._spec.plan
@@ -201,6 +206,20 @@ class _Clerk:
         spent = f"training epsilon {reached[1]:.3g} at delta {self._spec.delta:g}, " if reached else ""
         left = (plan.steps - drawn) / steps_per_second
         return f"step {drawn}/{plan.steps}, {steps_per_second:.1f} steps/s, {spent}{left:.0f} s left"
+
+    def _note_curve(self, drawn: int, step: int, steps_per_second: float) -> None:
+        """Figures that may be shown to anyone: public ones, and losses that were released with noise."""
+        rate = self._spec.train.learning_rate or 0.0
+        line = {
+            "step": drawn,
+            "learning_rate": learning_rate(rate, step - 1, self._spec.plan.steps),
+            "steps_per_second": steps_per_second,
+        }
+        if self._losses:
+            line["noisy_loss"] = sum(self._losses) / len(self._losses)
+            self._losses = []
+        with (self._spec.run_folder / CURVE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def _note_loss(self, drawn: int, model: RowModel, batch: Batch) -> None:
         """Exact figures about this rank's batch: for the trusted side only."""

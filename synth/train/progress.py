@@ -14,6 +14,8 @@ from synth.lake.lock import sole_holder
 
 _PROGRESS = "progress.json"
 _LOCK = "lock"
+CURVE = "curve.jsonl"
+"""Lines of figures about the training that may be shown to anyone."""
 
 
 def reserve_steps(folder: Path, *, entry: int, may_have_drawn: int) -> None:

@@ -90,12 +90,13 @@ def sum_clipped_gradients(
 
     A unit's gradient is that of the weighted sum of its rows' losses; its rows are clipped together.
 
-    Returns: float32 [P], in the order of `model.trained().parameters()`.
-    Guarantee: as `clip_and_sum`, per unit.
+    Returns: float32 [P + 1], in the order of `model.trained().parameters()`; the last is the sum of the
+      units' losses over `model.loss_bound`, each cut to [0, 1].
+    Guarantee: of the first P as `clip_and_sum`, per unit; one unit moves the last by at most 1.
     """
     n_units, n_rows = batch.weights.shape
     n_parameters = sum(parameter.numel() for parameter in model.trained().parameters())
-    total = torch.zeros(n_parameters, device=batch.weights.device)
+    total = torch.zeros(n_parameters + 1, device=batch.weights.device)
     n_at_once = max(1, settings.physical_batch_size // max(n_rows, 1))
     for start in range(0, n_units, n_at_once):
         units = slice(start, start + n_at_once)
@@ -104,7 +105,20 @@ def sum_clipped_gradients(
     return total
 
 
-def noisy_gradient(
+@dataclass(frozen=True, kw_only=True)
+class NoisyStep:
+    """What a step releases, the same on every rank.
+
+    Attributes:
+      gradient: float32 [P].
+      loss: mean loss of a unit with noise, each unit's cut at `RowModel.loss_bound`; None if not paid for.
+    """
+
+    gradient: Tensor
+    loss: float | None
+
+
+def noisy_step(
     model: RowModel,
     batch: Batch,
     *,
@@ -112,21 +126,26 @@ def noisy_gradient(
     collective: Collective,
     settings: StepSettings,
     draw_noise: DrawNoise,
-) -> Tensor:
-    """The gradient of one step, the same on every rank.
+) -> NoisyStep:
+    """The gradient of one step, and its loss if the plan paid for it.
 
     Args:
       batch: this rank's units; empty batches take part like any other.
-    Returns: float32 [P].
     Guarantee: with noise, the result times `plan.expected_batch_size` is the Gaussian mechanism of
-      standard deviation noise_multiplier * max_grad_norm on a sum that one unit moves by at most
-      max_grad_norm, wherever that unit lives. Without privacy there is neither noise nor clipping.
+      standard deviation noise_multiplier x S on a sum that one unit moves by at most S in L2 norm, wherever
+      that unit lives. S is max_grad_norm, or the norm with the scaled loss as one more coordinate. Without
+      privacy there is neither noise nor clipping.
     """
     max_grad_norm = plan.max_grad_norm if plan.is_private else math.inf
     total = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)
+    total[-1] *= plan.max_grad_norm * plan.loss_ratio
     if plan.is_private and collective.rank == 0:
-        total += draw_noise(len(total), plan.noise_multiplier * plan.max_grad_norm).to(total.device)
-    return collective.sum(total) / plan.expected_batch_size
+        total += draw_noise(len(total), plan.noise_standard_deviation).to(total.device)
+    mean = collective.sum(total) / plan.expected_batch_size
+    loss = None
+    if plan.loss_ratio:
+        loss = float(mean[-1]) / (plan.max_grad_norm * plan.loss_ratio) * model.loss_bound
+    return NoisyStep(gradient=mean[:-1], loss=loss)
 
 
 def apply_gradient(trained: nn.Module, optimizer: torch.optim.Optimizer, gradient: Tensor) -> None:
@@ -143,6 +162,7 @@ def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float, settings: 
     layers = trained_layers(model.trained())
     with recorded(layers) as forward, _precision(settings, batch.weights.device):
         losses = (model.losses(batch.codes, batch.normals) * batch.weights).sum(dim=1)  # [U, R] -> [U]
+    cut = (losses.detach().double() / model.loss_bound).clamp(0, 1)
     backprops = torch.autograd.grad(losses.sum(), [forward[layer][1] for layer in layers])
     passes = [
         Pass(layer=layer, inputs=_float32(forward[layer][0]), backprops=_float32(backprop))
@@ -154,11 +174,12 @@ def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float, settings: 
         # Zero times infinity is NaN: units that must not contribute leave before the product.
         squares = squares[:, kept]
         passes = [seen.of(kept) for seen in passes]
+        cut = cut[kept].nan_to_num(0.0)
     factors = _factors(squares, max_grad_norm, settings.clipping)
     sums = [
         sums for seen, factor in zip(passes, factors, strict=True) for sums in weighted_sums(seen, factor)
     ]
-    return torch.cat([part.flatten() for part in sums])
+    return torch.cat([*(part.flatten() for part in sums), cut.sum()[None].float()])
 
 
 def _factors(squares: Tensor, max_grad_norm: float, clipping: Clipping) -> Tensor:

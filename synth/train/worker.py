@@ -90,13 +90,14 @@ def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) 
 def _statement(spec: TrainSpec, manifest: PreparedManifest) -> str:
     plan = spec.plan
     _, epsilon = spec.epsilon_by_step[-1]
+    loss = f", its loss beside it scaled to {plan.loss_ratio:g} of that" if plan.loss_ratio else ""
     return (
         f"Trained by DP-SGD under add/remove of one privacy unit ({manifest.schema.unit}): each unit "
         f"joins each of {plan.steps} steps with probability {plan.sample_rate:.6g}, its gradient is "
-        f"clipped to L2 norm {plan.max_grad_norm:g}, and Gaussian noise of {plan.noise_multiplier:.6g} "
-        f"times that norm is added to each sum. This training alone is ({epsilon:.6g}, {spec.delta:g})-"
-        f"differentially private; the ledger of table {manifest.schema.name!r} holds it as entry "
-        f"{spec.receipt.entry}, beside everything else that was spent on the table."
+        f"clipped to L2 norm {plan.max_grad_norm:g}{loss}, and Gaussian noise of {plan.noise_multiplier:.6g} "
+        "times the norm of the whole is added to each sum. This training alone is "
+        f"({epsilon:.6g}, {spec.delta:g})-differentially private; the ledger of table "
+        f"{manifest.schema.name!r} holds it as entry {spec.receipt.entry}, beside everything else that was spent on the table."
     )
 
 

@@ -17,7 +17,7 @@ from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import HorovodCollective
 from synth.train.noise import gaussian_noise
-from synth.train.step import Batch, StepSettings, apply_gradient, noisy_gradient
+from synth.train.step import Batch, StepSettings, apply_gradient, noisy_step
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 EXPERIMENTS = ("ours", "averaged", "distributed optimizer", "noise on every rank", "noise halved")
@@ -96,14 +96,14 @@ def train_steps(collective: object, noise_multiplier: float, *, wrapped: bool = 
             # As Opacus does: a backward pass for its hooks; it is what sets Horovod's hooks off.
             optimizer.zero_grad()
             model.losses(batch.codes, batch.normals).mean().backward()
-        gradient = noisy_gradient(
+        gradient = noisy_step(
             model,
             batch,
             plan=make_plan(noise_multiplier),
             collective=collective,  # type: ignore[arg-type]
             settings=StepSettings(physical_batch_size=4),
             draw_noise=injected_noise,
-        )
+        ).gradient
         apply_gradient(model, optimizer, gradient)
         seen.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).clone())
     return torch.stack(seen).numpy()
@@ -115,14 +115,14 @@ def empty_steps(collective: object, factor: float) -> np.ndarray:
     empty = make_batch(0, 0, 1)
     empty = Batch(codes=empty.codes[:0], weights=empty.weights[:0], normals=empty.normals[:0])
     gradients = [
-        noisy_gradient(
+        noisy_step(
             model,
             empty,
             plan=plan,
             collective=collective,  # type: ignore[arg-type]
             settings=StepSettings(physical_batch_size=4),
             draw_noise=lambda n, s: gaussian_noise(n, s * factor),
-        )
+        ).gradient
         for _ in range(EMPTY_STEPS)
     ]
     return (torch.stack(gradients) * EXPECTED_BATCH_SIZE / (NOISE_MULTIPLIER * MAX_GRAD_NORM)).numpy()

@@ -22,6 +22,7 @@ class EveryLayer(RowModel):
     """One of each layer that has a rule; the shared embedding sees equal codes within a row."""
 
     n_normals = WIDTH
+    loss_bound = 10.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +56,11 @@ def make_batch(n_units: int, n_rows: int) -> Batch:
     )
 
 
+def clipped_sum(model: RowModel, batch: Batch, *, max_grad_norm: float, settings: StepSettings) -> Tensor:
+    """The gradients' part of the sum; float32 [P]."""
+    return sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)[:-1]
+
+
 def by_layer_one_by_one(model: RowModel, batch: Batch) -> list[Tensor]:
     """Each unit's gradients, layer by layer: [U, P_l] each."""
     layers = trained_layers(model)
@@ -74,7 +80,7 @@ def test_every_rule_equals_clipping_one_by_one(n_rows: int, max_grad_norm: float
     model, batch = EveryLayer(), make_batch(9, n_rows)
     expected = clip_and_sum(torch.cat(by_layer_one_by_one(model, batch), dim=1), max_grad_norm)
     settings = StepSettings(physical_batch_size=6)
-    got = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)
+    got = clipped_sum(model, batch, max_grad_norm=max_grad_norm, settings=settings)
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -85,7 +91,7 @@ def test_each_layer_is_clipped_to_an_equal_share(n_rows: int) -> None:
     share = 0.3 / math.sqrt(len(layers))
     expected = torch.cat([clip_and_sum(grads, share) for grads in layers])
     settings = StepSettings(physical_batch_size=100, clipping=Clipping.PER_LAYER)
-    got = sum_clipped_gradients(model, batch, max_grad_norm=0.3, settings=settings)
+    got = clipped_sum(model, batch, max_grad_norm=0.3, settings=settings)
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -97,7 +103,7 @@ def test_one_unit_moves_the_sum_by_at_most_the_norm(
 ) -> None:
     model, batch = EveryLayer(), make_batch(1, n_rows)
     settings = StepSettings(physical_batch_size=100, clipping=clipping, precision=precision)
-    moved = sum_clipped_gradients(model, batch, max_grad_norm=0.2, settings=settings)
+    moved = clipped_sum(model, batch, max_grad_norm=0.2, settings=settings)
     assert moved.dtype == torch.float32
     assert 0.1 < moved.norm() <= 0.2 * (1 + 1e-5)
 
@@ -105,7 +111,7 @@ def test_one_unit_moves_the_sum_by_at_most_the_norm(
 def test_half_the_bits_give_nearly_the_same_sum() -> None:
     model, batch = EveryLayer(), make_batch(50, 1)
     whole, half = (
-        sum_clipped_gradients(
+        clipped_sum(
             model,
             batch,
             max_grad_norm=1.0,

@@ -9,6 +9,7 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from synth.core.domain import Domain
+from synth.models.rows import RowModel
 from synth.models.vae import Vae
 from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
@@ -19,7 +20,7 @@ from synth.train.step import (
     StepSettings,
     clip_and_sum,
     clip_factors,
-    noisy_gradient,
+    noisy_step,
     sum_clipped_gradients,
 )
 
@@ -60,6 +61,11 @@ def make_plan(noise_multiplier: float, max_grad_norm: float = 0.5) -> DpSgdPlan:
         "expected_batch_size": 10.0,
     }
     return DpSgdPlan.for_charged(fields, [event])
+
+
+def clipped_sum(model: RowModel, batch: Batch, *, max_grad_norm: float, settings: StepSettings) -> Tensor:
+    """The gradients' part of the sum; float32 [P]."""
+    return sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)[:-1]
 
 
 def gradients_one_by_one(model: Vae, batch: Batch) -> Tensor:
@@ -110,7 +116,7 @@ def test_small_gradients_are_not_clipped_and_a_zero_one_is_no_trouble() -> None:
 def test_ghost_clipping_equals_clipping_one_by_one(n_rows: int, max_grad_norm: float) -> None:
     model, batch = make_model(), make_batch(12, n_rows)
     expected = clip_and_sum(gradients_one_by_one(model, batch), max_grad_norm)
-    got = sum_clipped_gradients(
+    got = clipped_sum(
         model, batch, max_grad_norm=max_grad_norm, settings=StepSettings(physical_batch_size=100)
     )
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
@@ -123,9 +129,7 @@ def test_gradients_of_any_size_are_clipped_to_the_norm(scale: float) -> None:
     huge = Batch(codes=batch.codes, weights=batch.weights * scale, normals=batch.normals)
     alone = gradients_one_by_one(model, batch)[0].double()
     norm = min(1e-6, float(alone.norm()) * scale)
-    got = sum_clipped_gradients(
-        model, huge, max_grad_norm=1e-6, settings=StepSettings(physical_batch_size=64)
-    ).double()
+    got = clipped_sum(model, huge, max_grad_norm=1e-6, settings=StepSettings(physical_batch_size=64)).double()
     assert got.norm() == pytest.approx(norm, rel=1e-3)
     torch.testing.assert_close(got / got.norm(), alone / alone.norm(), rtol=1e-3, atol=1e-4)
 
@@ -140,7 +144,7 @@ def test_ghost_clipping_equals_opacus_per_sample_gradients() -> None:
     expected_model.encoder, expected_model.decoder = encoder, decoder
     expected_model.losses(batch.codes[:, 0], batch.normals[:, 0]).sum().backward()
     samples = [parameter.grad_sample.flatten(1) for parameter in expected_model.parameters()]
-    got = sum_clipped_gradients(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=5))
+    got = clipped_sum(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=5))
     torch.testing.assert_close(got, clip_and_sum(torch.cat(samples, dim=1), 0.5), rtol=1e-4, atol=1e-5)
 
 
@@ -155,12 +159,8 @@ def test_the_physical_batch_size_never_changes_the_sum(
     n_units: int, n_rows: int, physical: int, seed: int
 ) -> None:
     model, batch = make_model(), make_batch(n_units, n_rows, seed)
-    whole = sum_clipped_gradients(
-        model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=10_000)
-    )
-    cut = sum_clipped_gradients(
-        model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=physical)
-    )
+    whole = clipped_sum(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=10_000))
+    cut = clipped_sum(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=physical))
     torch.testing.assert_close(cut, whole, rtol=1e-4, atol=1e-6)
 
 
@@ -170,12 +170,8 @@ def test_one_unit_moves_the_models_sum_by_at_most_the_clipping_norm(n_rows: int)
     for left_out in range(10):
         keep = [unit for unit in range(10) if unit != left_out]
         fewer = Batch(codes=batch.codes[keep], weights=batch.weights[keep], normals=batch.normals[keep])
-        moved = sum_clipped_gradients(
-            model, batch, max_grad_norm=0.2, settings=StepSettings(physical_batch_size=64)
-        )
-        moved -= sum_clipped_gradients(
-            model, fewer, max_grad_norm=0.2, settings=StepSettings(physical_batch_size=64)
-        )
+        moved = clipped_sum(model, batch, max_grad_norm=0.2, settings=StepSettings(physical_batch_size=64))
+        moved -= clipped_sum(model, fewer, max_grad_norm=0.2, settings=StepSettings(physical_batch_size=64))
         assert moved.norm() <= 0.2 * (1 + 1e-4)
 
 
@@ -184,10 +180,8 @@ def test_padding_contributes_nothing() -> None:
     other = torch.where(batch.weights[..., None] > 0, batch.codes, torch.zeros_like(batch.codes))
     padded = Batch(codes=other, weights=batch.weights, normals=batch.normals)
     torch.testing.assert_close(
-        sum_clipped_gradients(
-            model, padded, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)
-        ),
-        sum_clipped_gradients(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
+        clipped_sum(model, padded, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
+        clipped_sum(model, batch, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
     )
 
 
@@ -198,13 +192,13 @@ def test_a_unit_with_a_non_finite_gradient_contributes_zero_to_the_models_sum() 
     keep = [0, 1, 3, 4]
     fewer = Batch(codes=batch.codes[keep], weights=batch.weights[keep], normals=batch.normals[keep])
     torch.testing.assert_close(
-        sum_clipped_gradients(
+        clipped_sum(
             model,
             Batch(codes=batch.codes, weights=batch.weights, normals=spoiled),
             max_grad_norm=0.5,
             settings=StepSettings(physical_batch_size=64),
         ),
-        sum_clipped_gradients(model, fewer, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
+        clipped_sum(model, fewer, max_grad_norm=0.5, settings=StepSettings(physical_batch_size=64)),
     )
 
 
@@ -215,9 +209,7 @@ def test_rows_of_a_unit_that_cancel_are_still_clipped() -> None:
     codes = one.codes.repeat(1, 3, 1)
     normals = one.normals.repeat(1, 3, 1)
     batch = Batch(codes=codes, weights=torch.tensor([[1e5, -1e5, 7.0]]), normals=normals)
-    total = sum_clipped_gradients(
-        model, batch, max_grad_norm=1e-2, settings=StepSettings(physical_batch_size=64)
-    )
+    total = clipped_sum(model, batch, max_grad_norm=1e-2, settings=StepSettings(physical_batch_size=64))
     expected = clip_and_sum(gradients_one_by_one(model, one) * 7.0, 1e-2)
     torch.testing.assert_close(total, expected, rtol=0.05, atol=1e-4)
 
@@ -225,14 +217,14 @@ def test_rows_of_a_unit_that_cancel_are_still_clipped() -> None:
 def sums_of_empty_batches(noise_multiplier: float, factor: float, steps: int) -> Tensor:
     model, plan = make_model(), make_plan(noise_multiplier)
     gradients = [
-        noisy_gradient(
+        noisy_step(
             model,
             make_batch(0),
             plan=plan,
             collective=SingleProcess(),
             settings=StepSettings(physical_batch_size=64),
             draw_noise=lambda n, s: gaussian_noise(n, s * factor),
-        )
+        ).gradient
         for _ in range(steps)
     ]
     return torch.stack(gradients) * plan.expected_batch_size
@@ -253,13 +245,48 @@ def test_noise_has_its_scale_and_only_that(factor: float, is_right: bool) -> Non
 
 def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
     model, batch = make_model(), make_batch(8)
-    got = noisy_gradient(
+    got = noisy_step(
         model,
         batch,
         plan=make_plan(0.0, max_grad_norm=1e-6),
         collective=SingleProcess(),
         settings=StepSettings(physical_batch_size=64),
         draw_noise=gaussian_noise,
-    )
+    ).gradient
     expected = gradients_one_by_one(model, batch).sum(dim=0) / 10.0
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_released_loss_is_one_more_coordinate_under_the_same_noise() -> None:
+    model, batch = make_model(), make_batch(8)
+    plan = DpSgdPlan.for_charged({**make_plan(2.0).to_dict(), "loss_ratio": 0.5}, [make_plan(2.0).event])
+    asked: list[tuple[int, float]] = []
+
+    def no_noise(length: int, standard_deviation: float) -> Tensor:
+        asked.append((length, standard_deviation))
+        return torch.zeros(length)
+
+    step = noisy_step(
+        model,
+        batch,
+        plan=plan,
+        collective=SingleProcess(),
+        settings=StepSettings(physical_batch_size=3),
+        draw_noise=no_noise,
+    )
+    losses = model.losses(batch.codes[:, 0], batch.normals[:, 0]).detach()
+    assert step.loss == pytest.approx(float(losses.clamp(max=model.loss_bound).sum()) / 10.0, rel=1e-5)
+    # One unit moves the vector of gradient and loss by (C, C / 2): the noise is that of its norm.
+    assert asked == [(len(step.gradient) + 1, pytest.approx(2.0 * 0.5 * math.hypot(1, 0.5)))]
+    assert plan.event == make_plan(2.0).event
+
+
+def test_no_loss_beyond_its_bound_moves_the_released_one() -> None:
+    model, batch = make_model(), make_batch(1)
+    heavy = Batch(codes=batch.codes, weights=batch.weights * 1e6, normals=batch.normals)
+    spoiled = Batch(codes=batch.codes, weights=batch.weights * math.nan, normals=batch.normals)
+    for changed, most in ((heavy, 1.0), (spoiled, 0.0)):
+        total = sum_clipped_gradients(
+            model, changed, max_grad_norm=1.0, settings=StepSettings(physical_batch_size=3)
+        )
+        assert float(total[-1]) == most
