@@ -97,7 +97,8 @@ def _statement(spec: TrainSpec, manifest: PreparedManifest) -> str:
         f"clipped to L2 norm {plan.max_grad_norm:g}{loss}, and Gaussian noise of {plan.noise_multiplier:.6g} "
         "times the norm of the whole is added to each sum. This training alone is "
         f"({epsilon:.6g}, {spec.delta:g})-differentially private; the ledger of table "
-        f"{manifest.schema.name!r} holds it as entry {spec.receipt.entry}, beside everything else that was spent on the table."
+        f"{manifest.schema.name!r} holds it as entry {spec.receipt.entry}, beside everything else that "
+        "was spent on the table."
     )
 
 
