@@ -1,4 +1,4 @@
-"""The command line: `synth plan | run | scan | mask | prepare | train | generate | evaluate | budget`."""
+"""The command line: `synth plan | run`, a command a stage, `synth audit`, and `synth budget`."""
 
 import sys
 import time
@@ -16,8 +16,10 @@ from synth.errors import SynthError
 from synth.lake.artifacts import read_json
 from synth.lake.workspace import Workspace
 from synth.pipeline import run_stages
+from synth.privacy.audit import confidence
 from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
+from synth.stages.audit import audit as audit_training
 from synth.stages.prepare import planned_queries
 
 app = typer.Typer(
@@ -126,6 +128,26 @@ def evaluate(
 ) -> None:
     """Compare the synthetic table with the real one."""
     _run(config, set, workdir, fresh, ("evaluate",))
+
+
+@app.command()
+def audit(config: ConfigFiles, workdir: Workdir, set: Overrides = None, debug: Debug = False) -> None:
+    """Audit the training with canaries, on its real ranks: exit code 1 if a check fails. Costs no budget."""
+    loaded = load_config(config, set or [])
+    run = Run(config=loaded, workspace=Workspace.open(workdir), say=_say)
+    found = audit_training(run)
+    table = Table(title=f"{loaded.name}: {found['of']}, {found['ranks']} rank(s)", title_justify="left")
+    for name in ("check", "seen", "allowed", ""):
+        table.add_column(name, justify="left" if name in ("check", "") else "right")
+    for check in found["checks"]:
+        allowed = f"{check['low']:.4g} to {check['high']:.4g}"
+        word = "passes" if check["passes"] else "[bold red]FAILS"
+        table.add_row(check["name"], f"{check['figure']:.4g}", allowed, word)
+    table.caption = confidence()
+    Console(highlight=False).print(table)
+    print(f"\nmore in {run.workspace.audit}/audit.json, audit.png")
+    if not all(check["passes"] for check in found["checks"]):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -80,6 +80,16 @@ class Workspace:
         return self.root / "private" / "training"
 
     @property
+    def auditing(self) -> Path:
+        """Private folder of an audit's logs."""
+        return self.root / "private" / "audit"
+
+    @property
+    def audit(self) -> Path:
+        """Folder of `audit.json` and its picture."""
+        return self.root / "audit"
+
+    @property
     def budget_picture(self) -> Path:
         """Picture of the table's budget going down."""
         return self.root / "budget.png"

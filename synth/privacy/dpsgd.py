@@ -72,12 +72,17 @@ class DpSgdPlan:
         }
 
     @staticmethod
+    def uncharged(fields: dict[str, float]) -> "DpSgdPlan":
+        """The plan that `to_dict` described, for an audit: no training may look at a row with it."""
+        return DpSgdPlan(**{**fields, "steps": int(fields["steps"])}, _proof=_CALIBRATED)  # type: ignore[arg-type]
+
+    @staticmethod
     def for_charged(fields: dict[str, float], events: Sequence[Event]) -> "DpSgdPlan":
         """The plan that `to_dict` described, if `events`, read from the ledger, paid for it.
 
         Raises: ValueError if they did not.
         """
-        plan = DpSgdPlan(**{**fields, "steps": int(fields["steps"])}, _proof=_CALIBRATED)  # type: ignore[arg-type]
+        plan = DpSgdPlan.uncharged(fields)
         if plan.event not in events:
             raise ValueError("the ledger's entry does not pay for this training plan")
         return plan

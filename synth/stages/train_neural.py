@@ -70,18 +70,22 @@ def _charged_plan(
         receipt = run.ledger.receipt(run.config.name, paid["entry"])
         run.say(f"train: going on with the training that entry {receipt.entry} paid for")
         return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
-    caps = run.caps()
-    assert train.expected_batch_size is not None, "Train.of has filled it in"
-    spec = DpSgdSpec(
-        steps=train.steps,
-        max_grad_norm=train.max_grad_norm,
-        sample_rate=train.sample_rate,
-        expected_batch_size=train.expected_batch_size,
-        loss_ratio=_LOSS_RATIO if train.noisy_loss else 0.0,
-    )
+    caps, spec = run.caps(), spec_of_plan(train)
     plan = spec.calibrate(caps, manifest.n_units) if caps else spec.without_privacy(manifest.n_units)
     receipt = run.reserve("train", (plan.event,))
     shutil.rmtree(run_folder, ignore_errors=True)
     run_folder.mkdir(parents=True)
     write_json(note, {"entry": receipt.entry, "plan": plan.to_dict()})
     return plan, receipt
+
+
+def spec_of_plan(train: Train) -> DpSgdSpec:
+    """What the settings of a kind of model want of a plan."""
+    assert train.expected_batch_size is not None, "Train.of has filled it in"
+    return DpSgdSpec(
+        steps=train.steps,
+        max_grad_norm=train.max_grad_norm,
+        sample_rate=train.sample_rate,
+        expected_batch_size=train.expected_batch_size,
+        loss_ratio=_LOSS_RATIO if train.noisy_loss else 0.0,
+    )

@@ -22,7 +22,7 @@ from synth.lake.artifacts import read_json, write_json
 from synth.privacy import accountant
 from synth.privacy.budget import DpSgdSteps
 from synth.train.progress import CURVE, reserve_steps
-from synth.train.spec import TrainSpec
+from synth.train.spec import AUDIT, Job, TrainSpec
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,17 +69,7 @@ def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> T
     """
     spec = replace(spec, epsilon_by_step=_epsilon_by_step(spec))
     _open_run_folder(spec)
-    match spec.train.launcher:
-        case Launcher.HOROVODRUN:
-            _run_horovodrun(spec, progress)
-        case Launcher.SPARK:
-            if spark is None:
-                raise ValueError("the spark launcher needs a Spark session")
-            _run_on_spark(spec, spark, progress)
-        case Launcher.SINGLE:
-            _run_single(spec, progress)
-        case _:
-            assert_never(spec.train.launcher)
+    _run(spec, spark, progress, Job.TRAIN)
     outcome = read_json(spec.run_folder / "outcome.json")
     expected_units = outcome["steps"] * spec.plan.expected_batch_size
     return TrainingOutcome(
@@ -89,6 +79,33 @@ def launch(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> T
         model_folder=spec.model_folder,
         curve=tuple(_curve(spec)),
     )
+
+
+def launch_audit(spec: TrainSpec, spark: "SparkSession | None", progress: Report) -> dict[str, Any]:
+    """Run the planned training on canaries by the same launcher and ranks; what `audit_rank` found.
+
+    Raises: TrainingError as `launch`.
+    """
+    shutil.rmtree(spec.run_folder, ignore_errors=True)
+    spec.run_folder.mkdir(mode=0o700, parents=True)
+    write_json(spec.run_folder / "spec.json", spec.to_dict())
+    _run(spec, spark, progress, Job.AUDIT)
+    found: dict[str, Any] = read_json(spec.run_folder / AUDIT)
+    return found
+
+
+def _run(spec: TrainSpec, spark: "SparkSession | None", progress: Report, job: Job) -> None:
+    match spec.train.launcher:
+        case Launcher.HOROVODRUN:
+            _run_horovodrun(spec, progress, job)
+        case Launcher.SPARK:
+            if spark is None:
+                raise ValueError("the spark launcher needs a Spark session")
+            _run_on_spark(spec, spark, progress, job)
+        case Launcher.SINGLE:
+            _run_single(spec, progress, job)
+        case _:
+            assert_never(spec.train.launcher)
 
 
 def _curve(spec: TrainSpec) -> Iterator[tuple[int, Mapping[str, float]]]:
@@ -135,14 +152,14 @@ def _open_run_folder(spec: TrainSpec) -> None:
     write_json(spec_file, spec.to_dict())
 
 
-def _run_single(spec: TrainSpec, progress: Report) -> None:
+def _run_single(spec: TrainSpec, progress: Report, job: Job) -> None:
     from synth.train.collective import SingleProcess
-    from synth.train.worker import run_rank
+    from synth.train.worker import perform
 
-    run_rank(spec, SingleProcess(), progress)
+    perform(job)(spec, SingleProcess(), progress)
 
 
-def _run_horovodrun(spec: TrainSpec, progress: Report) -> None:
+def _run_horovodrun(spec: TrainSpec, progress: Report, job: Job) -> None:
     """Run the workers under horovodrun; its whole output goes to the private log, progress to `progress`."""
     log = spec.run_folder / "workers.log"
     beside = Path(sys.executable).parent
@@ -150,7 +167,7 @@ def _run_horovodrun(spec: TrainSpec, progress: Report) -> None:
     program = _horovodrun()
     deadline = time.monotonic() + spec.train.timeout_seconds + _GRACE_SECONDS
     reader = _Reader(progress)
-    with _process(_horovodrun_command(program, spec), environment, log) as process:
+    with _process(_horovodrun_command(program, spec, job), environment, log) as process:
         with log.open(encoding="utf-8", errors="replace") as lines:
             while process.poll() is None and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
@@ -181,7 +198,7 @@ def _horovodrun() -> str:
     return program
 
 
-def _horovodrun_command(program: str, spec: TrainSpec) -> list[str]:
+def _horovodrun_command(program: str, spec: TrainSpec, job: Job) -> list[str]:
     train = spec.train
     interface = train.network_interface or (None if train.hosts else _LOOPBACK)
     return [
@@ -191,10 +208,11 @@ def _horovodrun_command(program: str, spec: TrainSpec) -> list[str]:
         *(("--network-interface", interface) if interface else ()),
         *(("-H", train.hosts) if train.hosts else ()),
         *(sys.executable, "-m", "synth.train.worker", "--spec", str(spec.run_folder / "spec.json")),
+        *("--job", job.value),
     ]
 
 
-def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report) -> None:
+def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report, job: Job) -> None:
     """Run the workers inside Spark tasks. A task that Spark retries takes only the steps that are left."""
     import horovod.spark
 
@@ -206,7 +224,7 @@ def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report) -> N
     try:
         horovod.spark.run(
             _spark_rank,
-            args=(spec.to_dict(),),
+            args=(spec.to_dict(), job.value),
             num_proc=spec.train.ranks,
             start_timeout=_START_SECONDS,
             use_mpi=False,
@@ -224,10 +242,10 @@ def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report) -> N
         reader.close()
 
 
-def _spark_rank(fields: dict[str, Any]) -> None:
+def _spark_rank(fields: dict[str, Any], job: str) -> None:
     from synth.train.worker import run_horovod_rank
 
-    run_horovod_rank(TrainSpec.from_dict(fields))
+    run_horovod_rank(TrainSpec.from_dict(fields), Job(job))
 
 
 class _Reader:

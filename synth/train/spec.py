@@ -1,6 +1,7 @@
 """Everything a training rank needs to know, as one JSON file."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,16 @@ from synth.config.sections import Model, Train
 from synth.privacy.budget import event_from_dict, event_to_dict
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.privacy.entry import Receipt
+
+AUDIT = "audit.json"
+"""What an audit leaves in its run folder."""
+
+
+class Job(StrEnum):
+    """What ranks are started for."""
+
+    TRAIN = "train"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, kw_only=True)

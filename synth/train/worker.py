@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import assert_never
 
 import torch
 from torch.nn.utils import vector_to_parameters
@@ -17,11 +18,14 @@ from synth.errors import SynthError
 from synth.lake.artifacts import artifact_digest, read_json, write_artifact, write_json
 from synth.models.artifact import TrainingRecord
 from synth.models.neural import build_network, finished
+from synth.train.canaries import observe
 from synth.train.collective import Collective, HorovodCollective
 from synth.train.loop import Randomness, train
 from synth.train.progress import sole_trainer
 from synth.train.shard import read_shard
-from synth.train.spec import TrainSpec
+from synth.train.spec import AUDIT, Job, TrainSpec
+from synth.train.step import StepSettings
+from synth.train.verdict import verdict
 
 PROGRESS_MARK = "progress: "
 CAUSE_MARK = "cause: "
@@ -102,12 +106,47 @@ def _statement(spec: TrainSpec, manifest: PreparedManifest) -> str:
     )
 
 
-def run_horovod_rank(spec: TrainSpec) -> None:
+def perform(job: Job) -> Callable[[TrainSpec, Collective, Callable[[str], None]], None]:
+    """What a rank does for a job."""
+    match job:
+        case Job.TRAIN:
+            return run_rank
+        case Job.AUDIT:
+            return audit_rank
+        case _:
+            assert_never(job)
+
+
+def audit_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], None]) -> None:
+    """Run the planned training on canaries, and no row; rank 0 writes `audit.json` into the run folder.
+
+    Args:
+      spec: its receipt need not be a ledger's, for nothing is looked at.
+    """
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
+    manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
+    train = spec.train
+    seen = observe(
+        spec.plan,
+        network=build_network(manifest, spec.model),
+        domain=manifest.domain,
+        collective=collective,
+        settings=StepSettings(
+            physical_batch_size=train.physical_batch_size, clipping=train.clipping, precision=train.precision
+        ),
+        report=report if collective.rank == 0 else lambda _: None,
+    )
+    if collective.rank == 0:
+        checks = [check.to_dict() for check in verdict(seen, spec.plan)]
+        write_json(spec.run_folder / AUDIT, {"checks": checks, "ranks": collective.size})
+
+
+def run_horovod_rank(spec: TrainSpec, job: Job = Job.TRAIN) -> None:
     """One rank of a Horovod job; a failure is told in one marked line that holds no data, and raised."""
     try:
         collective = HorovodCollective()
         try:
-            run_rank(spec, collective, lambda line: print(PROGRESS_MARK + line, flush=True))
+            perform(job)(spec, collective, lambda line: print(PROGRESS_MARK + line, flush=True))
         finally:
             collective.close()
     except Exception as error:
@@ -127,8 +166,10 @@ def readable_cause(error: Exception) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", type=Path, required=True, help="JSON that launch wrote")
+    parser.add_argument("--job", type=Job, default=Job.TRAIN)
+    arguments = parser.parse_args()
     try:
-        run_horovod_rank(TrainSpec.from_dict(read_json(parser.parse_args().spec)))
+        run_horovod_rank(TrainSpec.from_dict(read_json(arguments.spec)), arguments.job)
     except Exception:
         traceback.print_exc()
         return 1

@@ -1,0 +1,88 @@
+"""Lower bounds on what a training leaks, from what an attacker with every advantage sees of canaries.
+
+A bound above the claim proves a fault; a bound below it proves nothing. The checks of noise and signal
+are two-sided and see faults that no bound on epsilon would.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, binom, chi2, norm
+
+FALSE_ALARM = 1e-6
+"""Chance that a check fails a training without fault."""
+
+
+def confidence() -> str:
+    """The checks' false alarms, in words."""
+    return f"each check fails a training without fault with a chance of at most {FALSE_ALARM:g}"
+
+
+def noise_range(n_values: int) -> tuple[float, float]:
+    """Where the mean square of so many standard normal values lies, but for a chance of `FALSE_ALARM`."""
+    low, high = chi2.ppf([FALSE_ALARM / 2, 1 - FALSE_ALARM / 2], df=n_values) / n_values
+    return float(low), float(high)
+
+
+def mean_range(standard_deviation: float, n_values: int) -> float:
+    """How far the mean of so many normal values lies from its own, but for a chance of `FALSE_ALARM`."""
+    return float(norm.isf(FALSE_ALARM / 2)) * standard_deviation / math.sqrt(n_values)
+
+
+def two_world_mu(without: NDArray[np.float64], with_canary: NDArray[np.float64]) -> float:
+    """Lower bound on mu of Gaussian differential privacy, at confidence 1 - `FALSE_ALARM`.
+
+    Args:
+      without, with_canary: what was seen along a canary's gradient, [n] and [m], in units in which the canary
+        moves it by 1; seen values of 1/2 and more are guessed to hold the canary.
+    Source: Nasr et al. 2023 (arXiv 2302.07956), with Clopper-Pearson bounds on both error rates.
+    """
+    false_positive = _rate_at_most(int((without >= 0.5).sum()), len(without))
+    false_negative = _rate_at_most(int((with_canary < 0.5).sum()), len(with_canary))
+    if false_positive + false_negative >= 1:
+        return 0.0
+    return float(norm.isf(false_positive) - norm.ppf(false_negative))
+
+
+def one_run_epsilon(scores: NDArray[np.float64], included: NDArray[np.bool_], delta: float) -> float:
+    """Lower bound on epsilon from one training with canaries, at confidence 1 - `FALSE_ALARM`.
+
+    The third of the canaries with the highest scores is guessed to have taken part, the third with the lowest
+    not to; whether a canary does was decided by a fair coin.
+
+    Args:
+      scores: [m], how much of each canary's gradient was seen over all steps.
+      included: [m].
+    Source: Steinke, Nasr, Jagielski 2023 (arXiv 2305.08846), theorem 5.2.
+    """
+    each = len(scores) // 3
+    order = np.argsort(scores)
+    correct = int((~included[order[:each]]).sum() + included[order[-each:]].sum())
+    low, high = 0.0, 50.0
+    if _one_run_p_value(correct, 2 * each, len(scores), low, delta) > FALSE_ALARM:
+        return 0.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        if _one_run_p_value(correct, 2 * each, len(scores), middle, delta) > FALSE_ALARM:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def _one_run_p_value(correct: int, guesses: int, canaries: int, epsilon: float, delta: float) -> float:
+    """Most probable it is that an (epsilon, delta)-private training lets so many guesses be right."""
+    rate = 1 / (1 + math.exp(-epsilon))
+    tail = float(binom.sf(correct - 1, guesses, rate))
+    # What delta may add: the best average of the mass just below.
+    below = np.cumsum(binom.pmf(np.arange(correct - 1, -1, -1), guesses, rate))
+    most = float(np.max(below / np.arange(1, correct + 1))) if correct else 0.0
+    return min(1.0, tail + 2 * canaries * delta * most)
+
+
+def _rate_at_most(errors: int, n: int) -> float:
+    """Upper Clopper-Pearson bound on a rate; both bounds hold at once but for `FALSE_ALARM`."""
+    if errors == n:
+        return 1.0
+    return float(beta.ppf(1 - FALSE_ALARM / 2, errors + 1, n - errors))

@@ -1,0 +1,78 @@
+"""The audit, wired: the planned training on canaries, through the real launcher; no row and no budget."""
+
+from typing import Any
+
+from synth.config.choose import choose_model
+from synth.config.sections import Launcher, ModelKind, Train
+from synth.core.prepared import PreparedManifest
+from synth.errors import ConfigError
+from synth.lake.artifacts import read_json, write_artifact, write_json
+from synth.privacy.dpsgd import DpSgdPlan
+from synth.privacy.entry import Receipt
+from synth.run import Run
+from synth.stages.train_neural import spec_of_plan
+
+
+def audit(run: Run) -> dict[str, Any]:
+    """Audit the training of this workspace: of its model if there is one, else the one that comes next.
+
+    Returns: `audit.json`, which is left with a picture in the workspace's `audit/`.
+    Raises: ConfigError if there is no DP-SGD to audit.
+    """
+    from synth.track.audit_picture import draw_audit
+    from synth.train.launch import check_launcher, launch_audit
+    from synth.train.spec import TrainSpec
+
+    config, manifest = run.config, run.manifest()
+    kind = config.model.kind
+    if kind is ModelKind.AUTO:
+        kind, _ = choose_model(manifest.domain, config.privacy, config.model)
+    if kind is ModelKind.MARGINAL:
+        raise ConfigError(
+            "model.kind marginal draws its noise in synth.privacy and trains nothing by DP-SGD; "
+            "audit is for kinds arn and vae"
+        )
+    if config.privacy.epsilon is None:
+        raise ConfigError("privacy.epsilon is null: there is no claim to audit")
+    train = config.train.of(kind)
+    check_launcher(train.launcher)
+    plan, whose = _plan(run, kind, train, manifest)
+    run.say(
+        f"audit: {whose}: noise multiplier {plan.noise_multiplier:.4g}, sample rate {plan.sample_rate:.4g}, "
+        f"{plan.steps} steps"
+    )
+    spec = TrainSpec(
+        prepared=run.workspace.prepared,
+        run_folder=run.workspace.auditing,
+        model_folder=run.workspace.model,
+        model_key=None,
+        plan=plan,
+        # No row is looked at, so that there is nothing to pay.
+        receipt=Receipt(entry=0, events=(plan.event,)),
+        delta=config.privacy.delta,
+        model=config.model.model_copy(update={"kind": kind}),
+        train=train,
+    )
+    spark = run.spark if train.launcher is Launcher.SPARK else None
+    found = launch_audit(spec, spark, lambda line: run.say(line))
+    result = {"table": config.name, "kind": kind.value, "of": whose, "plan": plan.to_dict(), **found}
+    with write_artifact(run.workspace.audit, None) as folder:
+        write_json(folder / "audit.json", result)
+        title = f"Audit of {config.name}: {whose}, {found['ranks']} rank(s)"
+        draw_audit(folder / "audit.png", title=title, checks=found["checks"])
+    return result
+
+
+def _plan(run: Run, kind: ModelKind, train: Train, manifest: PreparedManifest) -> tuple[DpSgdPlan, str]:
+    """The plan of the trained model if there is one of this kind, else of the training that would come."""
+    path = run.workspace.model / "model.json"
+    if path.is_file() and (described := read_json(path))["kind"] == kind.value:
+        run.check_model()
+        made = described["training"]
+        fields = {name: made[name] for name in ("sample_rate", "steps", "noise_multiplier", "max_grad_norm")}
+        fields["expected_batch_size"] = made["sample_rate"] * manifest.n_units
+        if not made["noise_multiplier"] > 0:
+            raise ConfigError("the model was trained without privacy: there is no claim to audit")
+        return DpSgdPlan.uncharged(fields), f"the {kind.value} in {run.workspace.model.name}/"
+    plan = spec_of_plan(train).calibrate(run.caps(), manifest.n_units)
+    return plan, f"the {kind.value} that train would make"

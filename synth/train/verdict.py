@@ -1,0 +1,91 @@
+"""What an audit concludes from what was seen: a check a line, each with its figure and what it may be."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from synth.privacy import accountant
+from synth.privacy.audit import mean_range, noise_range, one_run_epsilon, two_world_mu
+from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.canaries import Seen
+
+_MOST_RULE_ERROR = 1e-3
+_DELTA = 1e-9
+"""At which epsilons are compared: at a larger delta so sure a bound as ours would say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check of an audit.
+
+    Attributes:
+      name: what is checked. figure: what was seen. low, high: where it must lie.
+    """
+
+    name: str
+    figure: float
+    low: float
+    high: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether the figure lies where it must; NaN does not."""
+        return self.low <= self.figure <= self.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**vars(self), "passes": self.passes}
+
+
+def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
+    """All checks of a private plan; each fails a training without fault with a chance of `FALSE_ALARM`.
+
+    Raises: ValueError for a plan without noise: there is no claim to audit.
+    """
+    if not plan.is_private:
+        raise ValueError("the training has no noise, so there is no claim to audit")
+    noise = plan.noise_multiplier
+    low, high = noise_range(seen.empty.size)
+    signal = mean_range(noise, len(seen.with_canary))
+    silence = mean_range(noise, len(seen.without))
+    n, rate = seen.n_sampled, plan.sample_rate
+    spread = n * rate * (1 - rate)
+    claimed = accountant.epsilon([plan.event], _DELTA)
+    checks = [
+        Check(name="noise of empty batches", figure=_mean_square(seen.empty) / noise**2, low=low, high=high),
+        Check(
+            name="signal of a canary",
+            figure=float(seen.with_canary.mean()),
+            low=1 - signal,
+            high=1 + signal,
+        ),
+        Check(name="silence without it", figure=float(seen.without.mean()), low=-silence, high=silence),
+        Check(
+            name="mu of one step, at least",
+            figure=two_world_mu(seen.without, seen.with_canary),
+            low=0.0,
+            high=1 / noise,
+        ),
+        Check(
+            name="epsilon of the training, at least",
+            figure=one_run_epsilon(seen.scores, seen.included, _DELTA),
+            low=0.0,
+            high=claimed,
+        ),
+        Check(name="gradients, one by one", figure=seen.rule_error, low=0.0, high=_MOST_RULE_ERROR),
+    ]
+    if spread > 0:
+        away = mean_range(math.sqrt(spread), len(seen.batch_sizes))
+        mean = float(seen.batch_sizes.mean())
+        checks.append(Check(name="units a step", figure=mean, low=n * rate - away, high=n * rate + away))
+        low, high = noise_range(len(seen.batch_sizes))
+        figure = _mean_square((seen.batch_sizes - n * rate) / math.sqrt(spread))
+        # Counts are not quite normal: their squares spread a little more.
+        checks.append(Check(name="spread of units a step", figure=figure, low=0.9 * low, high=1.1 * high))
+    return tuple(checks)
+
+
+def _mean_square(values: np.ndarray) -> float:
+    return float(np.mean(np.square(values, dtype=np.float64)))

@@ -1,0 +1,140 @@
+"""Two real ranks that train on canaries, once as the product does and once with each planted fault.
+
+Run by horovodrun for test_audit.py; rank 0 writes each audit's checks.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synth.core.domain import Domain
+from synth.lake.artifacts import write_json
+from synth.models.vae import Vae
+from synth.privacy.budget import DpSgdSteps
+from synth.privacy.dpsgd import DpSgdPlan
+from synth.train import step as engine
+from synth.train.canaries import observe
+from synth.train.collective import HorovodCollective
+from synth.train.noise import gaussian_noise
+from synth.train.step import NoisyStep, StepSettings, noisy_step
+from synth.train.verdict import verdict
+
+SETTINGS = StepSettings(physical_batch_size=512)
+DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
+# A claim of 2.8 at delta 1e-9: low enough for one run to prove more of a training without noise.
+PLAN = {
+    "sample_rate": 0.1,
+    "steps": 800,
+    "noise_multiplier": 6.0,
+    "max_grad_norm": 0.5,
+    "expected_batch_size": 200.0,
+}
+
+
+class Averaged(HorovodCollective):
+    """Fault: Horovod's default operation."""
+
+    def sum(self, vector: Tensor) -> Tensor:
+        return self._hvd.allreduce(vector, op=self._hvd.Average)
+
+
+def shared(factor: float) -> Callable[[int, float], Tensor]:
+    """Noise of a scale that the fault changes."""
+    return lambda length, deviation: gaussian_noise(length, deviation * factor)
+
+
+def noise_of_both(factor: Callable[[int], float], seed: int | None = None) -> Callable[..., NoisyStep]:
+    """Steps whose noise is split over the ranks: each adds `factor(rank)` of it, from a seed or afresh."""
+
+    def take(*arguments: Any, collective: HorovodCollective, **named: Any) -> NoisyStep:
+        own, collective.rank = collective.rank, 0
+        generator = torch.Generator().manual_seed(seed or 0)
+
+        def draw(length: int, deviation: float) -> Tensor:
+            if seed is None:
+                return gaussian_noise(length, deviation * factor(own))
+            take.calls += 1  # type: ignore[attr-defined]
+            generator.manual_seed(seed + take.calls)  # type: ignore[attr-defined]
+            return torch.randn(length, generator=generator) * deviation * factor(own)
+
+        try:
+            return noisy_step(*arguments, collective=collective, **{**named, "draw_noise": draw})
+        finally:
+            collective.rank = own
+
+    take.calls = 0  # type: ignore[attr-defined]
+    return take
+
+
+def unclipped(*arguments: Any, **named: Any) -> NoisyStep:
+    """Fault: no gradient is cut."""
+    clip, engine.clip_factors = engine.clip_factors, lambda norms, _: torch.ones_like(norms)
+    try:
+        return noisy_step(*arguments, **named)
+    finally:
+        engine.clip_factors = clip
+
+
+def without_empty(
+    model: Any, batch: Any, *, plan: Any, collective: HorovodCollective, **named: Any
+) -> NoisyStep:
+    """Fault: where nobody joined, nothing is drawn."""
+    joined = collective.sum(torch.tensor([float(len(batch.codes))]))
+    if joined.item() == 0:
+        size = sum(parameter.numel() for parameter in model.parameters())
+        return NoisyStep(gradient=torch.zeros(size), loss=None)
+    return noisy_step(model, batch, plan=plan, collective=collective, **named)
+
+
+def by_exact_size(
+    model: Any, batch: Any, *, plan: Any, collective: HorovodCollective, **named: Any
+) -> NoisyStep:
+    """Fault: the divisor is what the data say."""
+    joined = collective.sum(torch.tensor([float(len(batch.codes))])).item()
+    step = noisy_step(model, batch, plan=plan, collective=collective, **named)
+    return NoisyStep(gradient=step.gradient * plan.expected_batch_size / max(joined, 1.0), loss=None)
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "noise halved": {"draw_noise": shared(0.5)},
+    "no noise": {"draw_noise": shared(0.0)},
+    "noise divided by the ranks": {"take_step": noise_of_both(lambda rank: 0.5)},
+    "noise missing on one rank": {"take_step": noise_of_both(lambda rank: 0.5**0.5 * (rank == 0))},
+    "noise seed shared by the ranks": {"take_step": noise_of_both(lambda rank: 0.5**0.5, seed=11)},
+    "sampling seed shared by the ranks": {"sampling": True},
+    "no clipping": {"take_step": unclipped},
+    "averaged": {"collective": Averaged},
+    "empty batches skipped": {"take_step": without_empty},
+    "divided by the exact size": {"take_step": by_exact_size},
+}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    event = DpSgdSteps(
+        sample_rate=PLAN["sample_rate"], noise_multiplier=PLAN["noise_multiplier"], steps=int(PLAN["steps"])
+    )
+    plan = DpSgdPlan.for_charged(PLAN, [event])
+    network = Vae(domain=DOMAIN, latent=2, hidden=(8,), beta=0.5, log_shares=np.log(np.full(10, 0.1)), seed=1)
+    found = {}
+    for name, fault in FAULTS.items():
+        planted = dict(fault)
+        collective = planted.pop("collective", HorovodCollective)()
+        if planted.pop("sampling", False):
+            planted["sampling"] = np.random.default_rng(3)
+        seen = observe(
+            plan, network=network, domain=DOMAIN, collective=collective, settings=SETTINGS, **planted
+        )
+        found[name] = [check.to_dict() for check in verdict(seen, plan)]
+    if HorovodCollective().rank == 0:
+        write_json(Path(sys.argv[1]) / "audits.json", found)
+
+
+if __name__ == "__main__":
+    main()

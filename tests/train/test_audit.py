@@ -1,0 +1,70 @@
+"""The audit on two real ranks: the product passes, and every planted fault fails a check that is named."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synth.train.launch import launch_audit
+from synth.train.spec import TrainSpec
+
+pytestmark = pytest.mark.train
+NOISE, SIGNAL = "noise of empty batches", "signal of a canary"
+ONE_RUN, STEP = "epsilon of the training, at least", "mu of one step, at least"
+SPREAD = "spread of units a step"
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The checks that fail, by the fault that was planted; false alarms: 1e-6 a check."""
+    folder = tmp_path_factory.mktemp("audits")
+    beside = Path(sys.executable).parent
+    command = [str(beside / "horovodrun"), "--gloo", "-np", "2", "--network-interface", "lo"]
+    done = subprocess.run(
+        [*command, sys.executable, str(Path(__file__).with_name("faults.py")), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    audits = json.loads((folder / "audits.json").read_text())
+    return {
+        fault: {check["name"] for check in checks if not check["passes"]} for fault, checks in audits.items()
+    }
+
+
+def test_the_product_passes_every_check(failed: dict[str, set[str]]) -> None:
+    assert failed["none"] == set()
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught_by"),
+    [
+        ("noise halved", {NOISE, STEP}),
+        ("no noise", {NOISE, STEP, ONE_RUN}),
+        ("noise divided by the ranks", {NOISE, STEP}),
+        ("noise missing on one rank", {NOISE, STEP}),
+        ("noise seed shared by the ranks", {NOISE}),
+        ("sampling seed shared by the ranks", {SPREAD}),
+        ("no clipping", {SIGNAL, STEP, ONE_RUN}),
+        ("averaged", {NOISE, SIGNAL}),
+        ("empty batches skipped", {NOISE}),
+        ("divided by the exact size", {NOISE, SIGNAL}),
+    ],
+)
+def test_every_planted_fault_is_caught(failed: dict[str, set[str]], fault: str, caught_by: set[str]) -> None:
+    assert caught_by <= failed[fault]
+
+
+def test_the_launchers_own_ranks_pass(make_spec: Callable[..., TrainSpec]) -> None:
+    lines: list[str] = []
+    found = launch_audit(make_spec("horovodrun"), None, lines.append)
+    assert found["ranks"] == 2
+    assert [check["name"] for check in found["checks"] if not check["passes"]] == []
+    assert lines
