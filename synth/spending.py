@@ -67,7 +67,7 @@ def _training(config: Config) -> str:
     match model.kind:
         case ModelKind.MARGINAL:
             return f"marginal, {marginal}"
-        case ModelKind.VAE | ModelKind.ARN:
+        case ModelKind.VAE | ModelKind.ARN | ModelKind.GAN:
             return f"{model.kind.value}, {neural}"
         case ModelKind.AUTO:
             return f"auto: chosen when the columns are known; {marginal}; or else {neural}"

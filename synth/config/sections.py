@@ -264,12 +264,27 @@ class ModelKind(StrEnum):
     MARGINAL = "marginal"
     ARN = "arn"
     VAE = "vae"
+    GAN = "gan"
 
 
 class ArnSettings(_Section):
     width: Annotated[int, Field(ge=1, le=4096)] = 8
     hidden: Annotated[int, Field(ge=1, le=65536)] = 32
     shuffled: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class GanLoss(StrEnum):
+    """What generator and discriminator play for."""
+
+    CLASSIC = "classic"
+    WASSERSTEIN = "wasserstein"
+
+
+class GanSettings(_Section):
+    latent: Annotated[int, Field(ge=1, le=4096)] = 32
+    loss: GanLoss = GanLoss.CLASSIC
+    condition: str | None = None
+    steps_per_generator_step: Annotated[int, Field(ge=1)] = 1
 
 
 class VaeSettings(_Section):
@@ -302,6 +317,7 @@ class Model(_Section):
     marginal: MarginalSettings = MarginalSettings()
     arn: ArnSettings = ArnSettings()
     vae: VaeSettings = VaeSettings()
+    gan: GanSettings = GanSettings()
 
 
 class Launcher(StrEnum):
@@ -326,7 +342,7 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-_SUITS = {ModelKind.ARN: (2000, 0.01), ModelKind.VAE: (1000, 0.006)}
+_SUITS = {ModelKind.ARN: (2000, 0.01), ModelKind.VAE: (1000, 0.006), ModelKind.GAN: (1000, 0.001)}
 """Units that join a step, and learning rate."""
 
 

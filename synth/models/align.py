@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synth.core.codebook import Codebook
 from synth.core.domain import Domain
-from synth.models.decoder import DecoderWeights, last_hidden
+from synth.models.decoder import DecoderWeights, decoder_inputs, last_hidden
 
 _ROWS = 50_000
 _ITERATIONS = 40
@@ -70,8 +70,10 @@ def align_marginals(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> A
     """
     domain = Domain(tuple(book.column for book in codebooks), tuple(book.n_codes for book in codebooks))
     targets = np.concatenate([marginal_shares(codebook, _FLOOR) for codebook in codebooks])  # [total]
-    latents = np.random.default_rng(_SEED).standard_normal((_ROWS, weights.widths[0]), dtype=np.float32)
-    hidden = last_hidden(weights, latents)  # [rows, latent] -> [n_hidden, rows]
+    rng = np.random.default_rng(_SEED)
+    latents = rng.standard_normal((_ROWS, weights.latent), dtype=np.float32)
+    inputs, _ = decoder_inputs(weights, latents, rng.random(_ROWS) if weights.condition else None)
+    hidden = last_hidden(weights, inputs)  # [rows, n_in] -> [n_hidden, rows]
     biases = weights.biases[-1].copy()
     distances = []
     for start, end in pairwise(domain.offsets):

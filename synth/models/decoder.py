@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,25 +18,51 @@ _ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A column that is drawn before the others and given to the perceptron, one-hot, after the latent.
+
+    Attributes:
+      column: its number in the domain. shares: [codes], of its codes, adding up to 1.
+    """
+
+    column: int
+    shares: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecoderWeights:
     """A perceptron from the latent to the logits of all columns, rectified between its layers.
 
     Attributes:
-      kernels: float32 [n_in, n_out] each, from the latent's width to `domain.total`.
+      kernels: float32 [n_in, n_out] each, from the latent's width (and the condition's) to `domain.total`.
       biases: float32 [n_out] each.
+      condition: the column that is given, if one is.
     """
 
     kernels: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
+    condition: Condition | None = None
+
+    @property
+    def latent(self) -> int:
+        """Width of the latent."""
+        given = len(self.condition.shares) if self.condition else 0
+        return self.kernels[0].shape[0] - given
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Latent, hidden and output widths."""
+        """Input, hidden and output widths."""
         return (self.kernels[0].shape[0], *(kernel.shape[1] for kernel in self.kernels))
 
     def architecture(self) -> dict[str, Any]:
         """What an artifact says of it."""
-        return {"widths": list(self.widths), "activation": "relu"}
+        described: dict[str, Any] = {"widths": list(self.widths), "activation": "relu"}
+        if self.condition:
+            described["condition"] = {
+                "column": self.condition.column,
+                "shares": self.condition.shares.tolist(),
+            }
+        return described
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The weights by name; `of` turns them back."""
@@ -54,7 +80,13 @@ class DecoderWeights:
         expect(len(widths) >= 2, "it has no layers")
         expect(widths[-1] == artifact.domain.total, f"{widths[-1]} logits for {artifact.domain.total} codes")
         shapes = list(itertools.pairwise(widths))
+        condition = None
+        if (given := artifact.architecture.get("condition")) is not None:
+            condition = Condition(column=given["column"], shares=np.array(given["shares"]))
+            size = artifact.domain.sizes[condition.column]
+            expect(condition.shares.shape == (size,), "its condition does not fit its column")
         return DecoderWeights(
+            condition=condition,
             kernels=tuple(_shaped(artifact.weights, f"kernel_{i}", shape) for i, shape in enumerate(shapes)),
             biases=tuple(_shaped(artifact.weights, f"bias_{i}", shape[1:]) for i, shape in enumerate(shapes)),
         )
@@ -70,37 +102,64 @@ def _shaped(
 class DecoderSampler:
     """Draws a latent, decodes it, then draws each column by inverting its cumulative distribution.
 
-    A row takes `latent` uniforms for its latent, then one for each column.
+    A row takes `latent` uniforms for its latent, then one for each column; a column that conditions the
+    others is drawn first, from its own shares.
     """
 
     def __init__(self, domain: Domain, weights: DecoderWeights) -> None:
         self.domain = domain
         self._weights = weights
-        self._latent = weights.widths[0]
 
     @property
     def n_uniforms(self) -> int:
-        return self._latent + len(self.domain)
+        return self._weights.latent + len(self.domain)
 
     def starting(self, first: Mapping[int, NDArray[np.float64]], temperature: float) -> "DecoderSampler":
-        """Itself if nothing is asked for; a latent decides all columns at once.
+        """The sampler with other shares of the column that conditions the others.
 
-        Raises: ValueError otherwise.
+        Raises: ValueError for any other column, or a temperature: a latent decides all columns at once.
         """
-        if first or temperature != 1.0:
-            raise ValueError("a vae draws all columns at once; train kind marginal or arn to fix some")
-        return self
+        condition = self._weights.condition
+        if temperature != 1.0 or not set(first) <= ({condition.column} if condition else set()):
+            raise ValueError(
+                "this model draws all columns at once, but for a gan's model.gan.condition; train kind "
+                "marginal or arn to fix some"
+            )
+        if condition is None or not first:
+            return self
+        started = replace(condition, shares=first[condition.column])
+        return DecoderSampler(self.domain, replace(self._weights, condition=started))
 
     def sample(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint16]:
         if uniforms.shape[1] != self.n_uniforms:
             raise ValueError(f"{uniforms.shape[1]} uniforms a row for {self.n_uniforms}")
+        latent, condition = self._weights.latent, self._weights.condition
         codes = np.empty((len(uniforms), len(self.domain)), dtype=np.uint16)
         for start in range(0, len(uniforms), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            latents = normal_quantiles(uniforms[rows, : self._latent])
-            logits = decoder_logits(self._weights, latents)
-            codes[rows] = _draw(self.domain, logits, uniforms[rows, self._latent :])
+            given = uniforms[rows, latent + condition.column] if condition else None
+            inputs, first = decoder_inputs(self._weights, normal_quantiles(uniforms[rows, :latent]), given)
+            codes[rows] = _draw(self.domain, decoder_logits(self._weights, inputs), uniforms[rows, latent:])
+            if condition:
+                codes[rows, condition.column] = first
         return codes
+
+
+def decoder_inputs(
+    weights: DecoderWeights, latents: NDArray[np.float32], uniforms: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """What the perceptron sees, and the codes of the condition that it was given.
+
+    Args:
+      latents: [n, latent]. uniforms: [n], of the condition; None without one.
+    Returns: [n, n_in], [n].
+    """
+    if weights.condition is None or uniforms is None:
+        return latents, np.zeros(len(latents), dtype=np.uint16)
+    reached = np.cumsum(weights.condition.shares)
+    codes = np.searchsorted(reached / reached[-1], uniforms, side="right")
+    given = np.eye(len(reached), dtype=np.float32)[codes]
+    return np.concatenate([latents, given], axis=1), codes.astype(np.uint16)
 
 
 def normal_quantiles(uniforms: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -110,18 +169,18 @@ def normal_quantiles(uniforms: NDArray[np.float64]) -> NDArray[np.float32]:
     return quantiles
 
 
-def decoder_logits(weights: DecoderWeights, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits of all columns side by side, transposed. [n, latent] -> [total, n].
+def decoder_logits(weights: DecoderWeights, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits of all columns side by side, transposed. [n, n_in] -> [total, n].
 
     Transposed, so that what is done for every code of a column runs over contiguous rows.
     """
-    hidden = last_hidden(weights, latents)  # [n, latent] -> [n_hidden, n]
+    hidden = last_hidden(weights, inputs)  # [n, n_in] -> [n_hidden, n]
     return weights.kernels[-1].T @ hidden + weights.biases[-1][:, None]  # [n_hidden, n] -> [total, n]
 
 
-def last_hidden(weights: DecoderWeights, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the output layer sees, transposed. [n, latent] -> [n_hidden, n]."""
-    hidden = latents.T
+def last_hidden(weights: DecoderWeights, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the output layer sees, transposed. [n, n_in] -> [n_hidden, n]."""
+    hidden = inputs.T
     for kernel, bias in zip(weights.kernels[:-1], weights.biases[:-1], strict=True):
         hidden = np.maximum(kernel.T @ hidden + bias[:, None], 0)
     return hidden

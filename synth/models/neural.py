@@ -5,9 +5,10 @@ from typing import assert_never
 
 from synth.config.sections import Model, ModelKind
 from synth.core.prepared import PreparedManifest
-from synth.models import arn, vae
+from synth.models import arn, gan, vae
 from synth.models.arn import Arn
 from synth.models.artifact import NeuralArtifact, TrainingRecord
+from synth.models.gan import Gan
 from synth.models.rows import RowModel
 from synth.models.vae import Vae
 
@@ -19,6 +20,8 @@ def build_network(manifest: PreparedManifest, settings: Model) -> RowModel:
             return vae.build(manifest, settings)
         case ModelKind.ARN:
             return arn.build(manifest, settings)
+        case ModelKind.GAN:
+            return gan.build(manifest, settings)
         case ModelKind.AUTO | ModelKind.MARGINAL:
             raise ValueError(f"{settings.kind} is no kind of network")
         case _:
@@ -40,6 +43,8 @@ def finished(
     match network:
         case Vae():
             return vae.finished(network, manifest, settings, training, report)
+        case Gan():
+            return gan.finished(network, manifest, settings, training, report)
         case Arn():
             return arn.finished(network, manifest, settings, training, report)
         case _:

@@ -56,7 +56,7 @@ def load_sampler(folder: Path) -> Sampler:
 
 def _neural_sampler(artifact: NeuralArtifact) -> Sampler:
     match artifact.kind:
-        case "vae":
+        case "vae" | "gan":
             return DecoderSampler(artifact.domain, DecoderWeights.of(artifact))
         case "arn":
             return ArnSampler(artifact.domain, ArnWeights.of(artifact))

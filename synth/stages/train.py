@@ -19,7 +19,7 @@ def train(run: Run) -> None:
             from synth.stages.train_marginal import train_marginal
 
             train_marginal(run)
-        case ModelKind.VAE | ModelKind.ARN:
+        case ModelKind.VAE | ModelKind.ARN | ModelKind.GAN:
             from synth.stages.train_neural import train_neural
 
             train_neural(run, kind)

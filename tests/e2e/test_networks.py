@@ -1,0 +1,90 @@
+"""Networks end to end: an audited training, rows drawn to order, and a refusal where a model cannot."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import Project, inside, make_project
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def trained(visits: Path, tmp_path_factory: pytest.TempPathFactory, spark: object) -> Project:
+    project = make_project(
+        tmp_path_factory.mktemp("networks"),
+        {"path": str(visits)},
+        model={"kind": "arn", "arn": {"width": 4, "hidden": 8}},
+        train={"steps": 20, "expected_batch_size": 200, "launcher": "single", "noisy_loss": True},
+        generate={"rows": 1000, "seed": 3},
+    )
+    for stage in ("scan", "prepare", "train"):
+        done = inside(*project.arguments(stage))
+        assert done.code == 0, done.stderr
+    return project
+
+
+def test_an_audit_passes_costs_nothing_and_leaves_its_picture(trained: Project) -> None:
+    entries = len(trained.entries())
+    done = inside(*trained.arguments("audit"))
+    assert done.code == 0, done.stdout + done.stderr
+    assert "the arn in model/" in done.stdout
+    audit = json.loads((trained.workdir / "audit" / "audit.json").read_text())
+    assert all(check["passes"] for check in audit["checks"])
+    assert (trained.workdir / "audit" / "audit.png").read_bytes().startswith(b"\x89PNG")
+    assert len(trained.entries()) == entries
+
+
+def test_a_kind_without_dp_sgd_has_nothing_to_audit(trained: Project) -> None:
+    done = inside(*trained.arguments("audit", "model.kind=marginal"))
+    assert done.code == 2
+    assert "audit is for kinds" in done.error
+
+
+def test_a_fixed_column_is_fixed_in_every_row_and_a_rebalanced_one_on_average(trained: Project) -> None:
+    sets = ("generate.fix={ward: north}", "generate.rebalance={smoker: {'true': 0.5}}")
+    done = inside(*trained.arguments("generate", *sets))
+    assert done.code == 0, done.stderr
+    rows = pq.read_table(trained.synthetic, columns=["ward", "smoker"]).to_pydict()
+    assert set(rows["ward"]) == {"north"}
+    # 1,000 rows: 5 standard deviations of a share of one half are 0.08.
+    assert abs(sum(map(bool, rows["smoker"])) / 1000 - 0.5) < 0.08
+
+
+def test_a_value_that_was_not_released_is_refused_in_one_line(trained: Project) -> None:
+    done = inside(*trained.arguments("generate", "generate.fix={ward: nowhere}"))
+    assert done.code == 2
+    assert "'nowhere' is not one of its" in done.error
+
+
+def test_the_training_curve_is_tracked_with_the_loss_that_was_paid_for(trained: Project) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{trained.workdir / 'mlflow.db'}")
+    runs = [
+        run
+        for experiment in client.search_experiments()
+        for run in client.search_runs([experiment.experiment_id])
+        if "noisy_loss" in run.data.metrics
+    ]
+    assert len(runs) == 1
+    metrics = runs[0].data.metrics
+    assert {"training_epsilon", "learning_rate", "steps_per_second", "noisy_loss"} <= set(metrics)
+    points = client.get_metric_history(runs[0].info.run_id, "training_epsilon")
+    assert [point.step for point in points] == sorted(point.step for point in points)
+    assert len(points) > 3
+
+
+@pytest.mark.parametrize(
+    ("sets", "epsilon"), [((), 6), (("model.gan.condition=ward", "model.gan.loss=wasserstein"), 12)]
+)
+def test_a_gan_is_trained_and_drawn_from(trained: Project, sets: tuple[str, ...], epsilon: int) -> None:
+    # The budget is spent: a higher one pays for each training.
+    more = ("model.kind=gan", *sets, f"privacy.epsilon={epsilon}", "train.steps=5", "train.noisy_loss=false")
+    for stage in ("train", "generate"):
+        done = inside(*trained.arguments(stage, *more))
+        assert done.code == 0, done.stderr
+    assert trained.json("model", "model.json")["kind"] == "gan"
+    assert pq.read_table(trained.synthetic).num_rows == 1000
