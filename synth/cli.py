@@ -1,8 +1,11 @@
 """The command line: `synth plan | run`, a command a stage, `synth audit`, and `synth budget`."""
 
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -48,6 +51,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; a user's mistake ends in one line on stderr and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     try:
         app(arguments, standalone_mode=True)
     except SynthError as error:
@@ -55,6 +60,11 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"synth: {error}".replace("\n", " "), file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Asked to end: ranks get to save a checkpoint, half-written files are removed."""
+    raise SystemExit(128 + number)
 
 
 def _say(line: str) -> None:

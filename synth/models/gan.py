@@ -31,8 +31,9 @@ _DROPPED = 0.1
 _KEPT_ABOVE = float(torch.special.ndtri(torch.tensor(_DROPPED)))
 _INITIAL_FLOOR = 1e-4
 _GENERATOR_ROWS = 1000
-_GENERATOR_RATE = 1e-3
+_GENERATOR_RATE = 2e-4
 _TEMPERATURE = 0.5
+_ANCHOR = 1.0
 _WEIGHT_BOUND = 0.05
 _AVERAGE_DECAY = 0.99
 _SMALL = 1e-6
@@ -69,6 +70,7 @@ class Gan(RowModel):
 
     averages: ClassVar[bool] = False
     average: Tensor
+    log_shares: Tensor
 
     def __init__(
         self,
@@ -98,6 +100,7 @@ class Gan(RowModel):
         nn.init.zeros_(output.weight)
         output.bias.data = torch.from_numpy(log_shares).float()
         self.discriminator = Discriminator(domain.total, generator)
+        self.register_buffer("log_shares", torch.from_numpy(log_shares).float(), persistent=False)
         self.register_buffer("average", parameters_to_vector(self.generator.parameters()).detach().clone())
         self.n_normals = latent + 1 + domain.total + 2 * sum(_DISCRIMINATOR)
         self.loss_bound = 2 * math.log(2) * 4
@@ -145,14 +148,9 @@ class Gan(RowModel):
           latents: [..., latent], standard normal. conditions: [...], draws: [..., total], uniform.
         Returns: float32 [..., total].
         """
-        given = None
-        if self.condition is not None:
-            reached = torch.from_numpy(np.cumsum(self.condition.shares)).float().to(latents.device)
-            codes = torch.searchsorted(reached, conditions.contiguous()).clamp(max=len(reached) - 1)
-            given = one_hot(codes, len(reached)).float()
-            latents = torch.cat([latents, given], dim=-1)
+        inputs, given = self._inputs(latents, conditions)
         gumbels = -torch.log(-torch.log(draws.clamp(_SMALL, 1 - _SMALL)))
-        scores = (self.generator(latents) + gumbels) / _TEMPERATURE
+        scores = (self.generator(inputs) + gumbels) / _TEMPERATURE
         columns = []
         for number, column in enumerate(torch.split(scores, list(self.domain.sizes), dim=-1)):
             if given is not None and self.condition is not None and number == self.condition.column:
@@ -162,6 +160,15 @@ class Gan(RowModel):
             hard = one_hot(soft.argmax(-1), soft.shape[-1]).float()
             columns.append(hard + soft - soft.detach())
         return torch.cat(columns, dim=-1)
+
+    def _inputs(self, latents: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the generator sees, and the one-hot codes that it is given. -> [..., n_in], [..., codes]."""
+        if self.condition is None:
+            return latents, None
+        reached = torch.from_numpy(np.cumsum(self.condition.shares)).float().to(latents.device)
+        codes = torch.searchsorted(reached, conditions.contiguous()).clamp(max=len(reached) - 1)
+        given = one_hot(codes, len(reached)).float()
+        return torch.cat([latents, given], dim=-1), given
 
     def after_step(self, step: int, steps: int) -> None:
         """Bound the discriminator's weights for Wasserstein; now and then, move the generator against it."""
@@ -179,6 +186,7 @@ class Gan(RowModel):
         ones = [torch.ones(()) for _ in _DISCRIMINATOR]
         scores = self.discriminator(made, ones)
         loss = softplus(-scores).mean() if self.loss is GanLoss.CLASSIC else -scores.mean()
+        loss = loss + _ANCHOR * self._away_from_marginals(latents, conditions)
         parameters = list(self.generator.parameters())
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
@@ -188,6 +196,16 @@ class Gan(RowModel):
         turn = (step + 1) // self.steps_per_generator_step
         weight = max(1 - _AVERAGE_DECAY, 1 / turn)
         self.average.lerp_(parameters_to_vector(parameters).detach(), weight)
+
+    def _away_from_marginals(self, latents: Tensor, conditions: Tensor) -> Tensor:
+        """Divergence of the generated 1-way marginals from the released ones, in nats, over all columns.
+
+        It keeps the generator from falling into a few rows, at no cost: the marginals were paid for.
+        """
+        logits = self.generator(self._inputs(latents, conditions)[0])
+        columns = torch.split(logits, list(self.domain.sizes), dim=-1)
+        made = torch.cat([column.softmax(-1).mean(0) for column in columns])
+        return (self.log_shares.exp() * (self.log_shares - (made + _SMALL).log())).sum()
 
     def generator_weights(self) -> DecoderWeights:
         """A copy of the generator's running average."""

@@ -14,6 +14,7 @@ from synth.errors import TrainingError
 from synth.models.rows import RowModel
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import Collective
+from synth.train.interrupt import interruption
 from synth.train.noise import gaussian_noise
 from synth.train.progress import CURVE, reserve_steps
 from synth.train.sampler import os_entropy_generator, poisson_steps
@@ -81,28 +82,31 @@ def train(
     units_of_steps = poisson_steps(
         shard.n_units, sample_rate=plan.sample_rate, steps=left, rng=randomness.sampling
     )
-    for done, units in enumerate(units_of_steps):
-        if clerk:
-            clerk.before(done)
-        batch = _batch(shard, units, row_weight, model.n_normals, randomness.sampling)
-        step = start.step + done
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(rate, step, plan.steps)
-        model.before_step(step, plan.steps, is_private=plan.is_private)
-        released = noisy_step(
-            model,
-            batch,
-            plan=plan,
-            collective=collective,
-            settings=settings,
-            draw_noise=randomness.draw_noise,
-        )
-        apply_gradient(trained, optimizer, released.gradient)
-        model.after_step(step, plan.steps)
-        weight = max(1 - _AVERAGE_DECAY, 1 / (step + 1))
-        average.lerp_(parameters_to_vector(trained.parameters()).detach(), weight)
-        if clerk:
-            clerk.after(done + 1, model, optimizer, average, batch, released.loss)
+    with interruption() as was_asked_to_stop:
+        for done, units in enumerate(units_of_steps):
+            if clerk:
+                clerk.before(done)
+            batch = _batch(shard, units, row_weight, model.n_normals, randomness.sampling)
+            step = start.step + done
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(rate, step, plan.steps)
+            model.before_step(step, plan.steps, is_private=plan.is_private)
+            released = noisy_step(
+                model,
+                batch,
+                plan=plan,
+                collective=collective,
+                settings=settings,
+                draw_noise=randomness.draw_noise,
+            )
+            apply_gradient(trained, optimizer, released.gradient)
+            model.after_step(step, plan.steps)
+            weight = max(1 - _AVERAGE_DECAY, 1 / (step + 1))
+            average.lerp_(parameters_to_vector(trained.parameters()).detach(), weight)
+            if clerk:
+                clerk.after(done + 1, model, optimizer, average, batch, released.loss)
+                if was_asked_to_stop() and done + 1 < left:
+                    clerk.stop(done + 1, model, optimizer, average)
     return Checkpoint(
         step=start.step + left,
         drawn=plan.steps,
@@ -186,19 +190,39 @@ class _Clerk:
         is_last = drawn == self._spec.plan.steps
         if is_last or now - self._saved > self._spec.train.checkpoint_seconds:
             self._saved = now
-            checkpoint = Checkpoint(
-                step=self._start.step + done,
-                drawn=drawn,
-                model=model.state_dict(),
-                optimizer=optimizer.state_dict(),
-                average=average,
-            )
-            save_checkpoint(self._spec.run_folder, checkpoint)
+            self._save(done, model, optimizer, average)
         if is_last or now - self._reported > _REPORT_SECONDS:
             self._reported = now
             self._report(self._progress(drawn, done / (now - self._began)))
             self._note_loss(drawn, model, batch)
             self._note_curve(drawn, self._start.step + done, done / (now - self._began))
+
+    def stop(
+        self, done: int, model: RowModel, optimizer: torch.optim.Optimizer, average: torch.Tensor
+    ) -> None:
+        """End in good order: what was drawn is known exactly, so that no step is lost.
+
+        Raises: TrainingError that says so.
+        """
+        self._save(done, model, optimizer, average)
+        drawn = self._start.drawn + done
+        reserve_steps(self._spec.run_folder, entry=self._spec.receipt.entry, may_have_drawn=drawn)
+        raise TrainingError(
+            f"training was asked to stop after step {drawn} of {self._spec.plan.steps}; run again and it "
+            "goes on from there, under the same charge"
+        )
+
+    def _save(
+        self, done: int, model: RowModel, optimizer: torch.optim.Optimizer, average: torch.Tensor
+    ) -> None:
+        checkpoint = Checkpoint(
+            step=self._start.step + done,
+            drawn=self._start.drawn + done,
+            model=model.state_dict(),
+            optimizer=optimizer.state_dict(),
+            average=average,
+        )
+        save_checkpoint(self._spec.run_folder, checkpoint)
 
     def _progress(self, drawn: int, steps_per_second: float) -> str:
         plan = self._spec.plan

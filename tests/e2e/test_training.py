@@ -1,5 +1,6 @@
 """Training as it is started for real: by Spark tasks under spark-submit, and after a sudden death."""
 
+import json
 import os
 import signal
 import subprocess
@@ -113,3 +114,47 @@ def test_a_killed_training_goes_on_under_the_same_charge(spark: Any, visits: Pat
     assert training["steps"] == checkpoint["step"] + STEPS - progress["may_have_drawn"]
     assert training["entries"][-1] == before[-1]["id"]
     assert f"step {STEPS}/{STEPS}" in again.stdout
+
+
+def test_a_training_that_is_asked_to_end_saves_what_it_drew(spark: Any, visits: Path, tmp_path: Path) -> None:
+    import torch
+
+    project = make_project(
+        tmp_path,
+        {"path": str(visits)},
+        train={"steps": STEPS, "expected_batch_size": 200, "checkpoint_seconds": 1e6},
+    )
+    for stage in ("scan", "prepare"):
+        done = inside(*project.arguments(stage))
+        assert done.code == 0, done.stderr
+    folder = project.workdir / "private" / "training"
+    process = subprocess.Popen(
+        [BESIDE / "synth", *project.arguments("train")],
+        cwd=REPOSITORY,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def has_begun() -> bool:
+        notes = [json.loads(note.read_text()) for note in folder.glob("*/progress.json")]
+        return any(note["may_have_drawn"] > 0 for note in notes) or process.poll() is not None
+
+    try:
+        assert wait_for(has_begun, 120)
+        assert process.poll() is None, "training ended before it could be asked"
+        process.terminate()  # the driver alone: it passes the word on to its ranks
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert wait_for(lambda: not ranks_of(project), 10)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    (run_folder,) = folder.iterdir()
+    progress = project.json("private", "training", run_folder.name, "progress.json")
+    checkpoint = torch.load(run_folder / "checkpoint.pt", weights_only=True)
+    assert 0 < checkpoint["step"] == progress["may_have_drawn"] < STEPS
+    again = synth(*project.arguments("train"))
+    assert again.code == 0, again.stderr
+    assert project.json("model", "model.json")["training"]["steps"] == STEPS

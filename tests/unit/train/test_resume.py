@@ -1,6 +1,8 @@
 """No step beyond the charged ones is ever drawn, however often training crashes."""
 
 import itertools
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,6 +123,27 @@ def test_a_resumed_training_goes_on_from_its_checkpoint(make_spec: Callable[...,
     end = run(spec, CountedNoise())
     # 60 steps were saved; 100 may have been drawn; 20 are left.
     assert end.step == 80
+
+
+def test_a_training_that_is_asked_to_stop_saves_and_loses_no_step(
+    make_spec: Callable[..., TrainSpec],
+) -> None:
+    spec = make_spec(steps=120, checkpoint_seconds=1e9)
+
+    class Asked(CountedNoise):
+        def __call__(self, length: int, standard_deviation: float) -> Tensor:
+            if self.drawn == 60:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().__call__(length, standard_deviation)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(TrainingError, match="asked to stop after step 61 of 120"):
+        run(spec, Asked())
+    assert signal.getsignal(signal.SIGTERM) is before
+    rest = CountedNoise()
+    end = run(spec, rest)
+    assert rest.drawn == 59
+    assert end.step == end.drawn == 120
 
 
 def test_progress_of_another_charge_is_not_taken_up(make_spec: Callable[..., TrainSpec]) -> None:
