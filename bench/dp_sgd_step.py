@@ -249,7 +249,7 @@ def main() -> None:
         lines.append(f"| {batch} | {peak:.0f} | {held:.0f} |")
     lines += ["", "| ranks | batch in all | wall ms a step | examples/s |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
-        for batch in (4096,):
+        for batch in (4096, 16384):
             for size in (1, 2):
                 t = ranks_milliseconds(Path(folder), size, batch, arguments.repeats)
                 lines.append(f"| {size} | {batch} | {t:.1f} | {1000 * batch / t:,.0f} |")

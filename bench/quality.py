@@ -127,6 +127,7 @@ def discriminator(real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
 
 def utility(train: pd.DataFrame, holdout: pd.DataFrame, target: str) -> float:
     """AUC, or R2 for a number, on the holdout of trees trained on `train`."""
+    train = train[train[target].notna()]  # noise may have released a null or two
     features, asked = train.drop(columns=target), holdout.drop(columns=target)
     if pd.api.types.is_numeric_dtype(holdout[target]):
         model = _trees(features, HistGradientBoostingRegressor(random_state=0)).fit(features, train[target])

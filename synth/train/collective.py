@@ -57,7 +57,12 @@ class HorovodCollective:
     def sum(self, vector: Tensor) -> Tensor:
         if vector.dtype != torch.float32:
             raise TypeError(f"sums over ranks are float32, got {vector.dtype}")
-        total: Tensor = self._hvd.allreduce(vector, op=self._hvd.Sum, compression=self._hvd.Compression.none)
+        total: Tensor = self._hvd.allreduce(
+            vector,
+            op=self._hvd.Sum,
+            compression=self._hvd.Compression.none,
+            name=f"sum.{len(vector)}",  # a name that returns is agreed on from a cache: half the time
+        )
         return total
 
     def broadcast(self, vector: Tensor) -> Tensor:
