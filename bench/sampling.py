@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python bench/sampling.py --out bench/results/sampling.md
 
-Networks of default size with random weights over 15 columns as wide as Adult's; marginals of random pairs. Kinds
-take turns; medians of processor time over blocks of 4,096 rows. Codes alone: decoding and writing come on top and
-are the same for all.
+Networks of default size with random weights over 15 columns as wide as Adult's; marginals of random pairs.
+Kinds take turns; medians of processor time over blocks of 4,096 rows. Codes alone: decoding and writing come
+on top and are the same for all.
 """
 
 import argparse
