@@ -16,7 +16,7 @@ FALSE_ALARM = 1e-6
 
 def confidence() -> str:
     """The checks' false alarms, in words."""
-    return f"each check fails a training without fault with a chance of at most {FALSE_ALARM:g}"
+    return f"a check of chance fails a training without fault about {FALSE_ALARM:g} of the time"
 
 
 def noise_range(n_values: int) -> tuple[float, float]:

@@ -30,7 +30,7 @@ def audit(run: Run) -> dict[str, Any]:
     if kind is ModelKind.MARGINAL:
         raise ConfigError(
             "model.kind marginal draws its noise in synth.privacy and trains nothing by DP-SGD; "
-            "audit is for kinds arn and vae"
+            "audit is for kinds arn, vae and gan"
         )
     if config.privacy.epsilon is None:
         raise ConfigError("privacy.epsilon is null: there is no claim to audit")

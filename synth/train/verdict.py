@@ -40,7 +40,9 @@ class Check:
 
 
 def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
-    """All checks of a private plan; each fails a training without fault with a chance of `FALSE_ALARM`.
+    """All checks of a private plan; a check of chance fails a training without fault by `FALSE_ALARM`.
+
+    Counts of units are taken as normal, and their spread gets a tenth more; gradients may differ by rounding.
 
     Raises: ValueError for a plan without noise: there is no claim to audit.
     """
