@@ -15,6 +15,7 @@ from synth.models.artifact import NeuralArtifact, expect
 
 _ROWS_AT_ONCE = 2048
 """Activations of so many rows stay in a core's cache."""
+_BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +200,8 @@ def _draw(domain: Domain, logits: NDArray[np.float32], uniforms: NDArray[np.floa
 def inverse_draw(logits: NDArray[np.float32], thresholds: NDArray[np.float32]) -> NDArray[np.uint16]:
     """The code at which a softmax passes a uniform. [codes, n], [n] in [0, 1] -> [n]."""
     cumulative = np.cumsum(np.exp(logits - logits.max(axis=0)), axis=0)  # [codes, n]
-    threshold = thresholds * cumulative[-1]
+    # A uniform just below 1 is rounded to 1 in float32, where every code would lie below it, possible or not.
+    threshold = np.minimum(thresholds, _BELOW_ONE) * cumulative[-1]
     codes = np.zeros(len(thresholds), dtype=np.uint16)
     for below in cumulative[:-1]:
         # A code without probability has an empty interval and is never drawn.

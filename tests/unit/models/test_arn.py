@@ -137,6 +137,17 @@ def test_a_fixed_column_has_its_code_in_every_row() -> None:
     assert set(sampler.sample(np.random.default_rng(3).random((5000, 3)))[:, 1]) == {2}
 
 
+def test_the_highest_uniform_draws_no_impossible_code() -> None:
+    # It lies below 1, but is nearer to 1 than to any other float32.
+    highest = np.full((1000, 3), np.nextafter(1.0, 0.0))
+    starts = {1: np.array([0.0, 0, 1, 0]), 2: np.array([1.0, 0])}
+    rows = ArnSampler(DOMAIN, network().weights()).starting(starts).sample(highest)
+    assert (rows[:, 1:] == [2, 0]).all()
+    books = codebooks({"a": (50.0, 50.0, 0.0), "b": (0.0, 5.0, 45.0, 50.0), "c": (70.0, 30.0)})
+    weights = without_unreleased_codes(network().weights(), books)
+    assert (ArnSampler(DOMAIN, weights).sample(highest)[:, 0] == 1).all()
+
+
 def test_a_low_temperature_favours_what_is_frequent() -> None:
     sampler = ArnSampler(DOMAIN, network().weights())
     uniforms = np.random.default_rng(4).random((20_000, 3))
