@@ -223,3 +223,11 @@ def test_a_damaged_artifact_is_refused(tmp_path: Path, damage: object) -> None:
     damage(tmp_path)
     with pytest.raises(ArtifactError):
         load_sampler(tmp_path)
+
+
+def test_an_autoencoder_refuses_fixed_columns_and_a_temperature() -> None:
+    sampler = DecoderSampler(DOMAIN, weights())
+    with pytest.raises(ValueError, match="draws all columns at once"):
+        sampler.starting({0: np.array([1.0, 0, 0])}, 1.0)
+    with pytest.raises(ValueError, match="draws all columns at once"):
+        sampler.starting({}, 0.5)

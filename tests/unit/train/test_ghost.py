@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from synth.config.sections import Clipping, Precision
 from synth.core.domain import Domain
+from synth.models.arn import Arn
 from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
 from synth.models.rows import RowModel
 from synth.train.ghost import trained_layers
@@ -82,6 +83,21 @@ def test_every_rule_equals_clipping_one_by_one(n_rows: int, max_grad_norm: float
     settings = StepSettings(physical_batch_size=6)
     got = clipped_sum(model, batch, max_grad_norm=max_grad_norm, settings=settings)
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_rows", [1, 4])
+def test_the_autoregressive_network_is_clipped_one_by_one(n_rows: int) -> None:
+    shares = np.log(np.full(DOMAIN.total, 0.2))
+    model = Arn(domain=DOMAIN, width=3, hidden=5, shuffled=0.5, log_shares=shares, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():  # the heads start at zero and would hide the layers below
+        nn.init.normal_(parameter, std=0.9, generator=generator)
+    batch = make_batch(9, n_rows)
+    assert batch.normals.shape[-1] == model.n_normals
+    alone = torch.cat(by_layer_one_by_one(model, batch), dim=1)
+    median = float(alone.norm(dim=1).median())  # half of the units are clipped
+    got = clipped_sum(model, batch, max_grad_norm=median, settings=StepSettings(physical_batch_size=6))
+    torch.testing.assert_close(got, clip_and_sum(alone, median), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("n_rows", [1, 4])
