@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from synth.config.sections import GanLoss, Model
+from synth.config.model import GanLoss, Model
 from synth.core.domain import Domain
 from synth.generate.rows import BLOCK
 from synth.models.arn import Arn

@@ -5,7 +5,9 @@ import os
 from collections.abc import Sequence
 from typing import assert_never
 
-from synth.config.sections import Config, Launcher, ModelKind, Privacy
+from synth.config.model import ModelKind
+from synth.config.sections import Config, Privacy
+from synth.config.train import Launcher
 from synth.core.schema import PrivacyUnit
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy, Selection

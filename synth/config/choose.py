@@ -1,6 +1,7 @@
 """Which kind of model fits a table, from public facts alone."""
 
-from synth.config.sections import Model, ModelKind, Privacy
+from synth.config.model import Model, ModelKind
+from synth.config.sections import Privacy
 from synth.core.domain import Domain
 
 _MOST_COLUMNS = 100

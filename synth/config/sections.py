@@ -3,15 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from synth.config.model import Model
+from synth.config.section import Section
+from synth.config.train import Launcher, Train
 from synth.core.entity import Entity
 from synth.core.schema import Kind, Part, PrivacyUnit
 from synth.privacy.budget import Budget, Partitions
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class MaskOperator(StrEnum):
@@ -24,7 +23,7 @@ class MaskOperator(StrEnum):
     KEEP = "keep"
 
 
-class Table(_Section):
+class Table(Section):
     """Where a table lies: a path with a format, or a name in the catalog."""
 
     path: str | None = None
@@ -78,12 +77,12 @@ class Target(Table):
     partition_by: tuple[str, ...] | None = None
 
 
-class EntityUnit(_Section):
+class EntityUnit(Section):
     entity: str
     max_rows: Annotated[int, Field(ge=1)] = 1
 
 
-class Split(_Section):
+class Split(Section):
     scan: Annotated[float, Field(gt=0, lt=1)] = 0.03
     prepare: Annotated[float, Field(gt=0, lt=1)] = 0.12
 
@@ -94,7 +93,7 @@ class Split(_Section):
         return self
 
 
-class PartitionSettings(_Section):
+class PartitionSettings(Section):
     """The only partitions that a run reads; the user declares that each privacy unit lives in one."""
 
     column: str
@@ -106,7 +105,7 @@ class PartitionSettings(_Section):
         return [str(value) for value in values] if isinstance(values, list | tuple) else values
 
 
-class Privacy(_Section):
+class Privacy(Section):
     unit: Literal["row"] | EntityUnit = "row"
     partitions: PartitionSettings | None = None
     epsilon: float | None = 1.0
@@ -147,7 +146,7 @@ class Privacy(_Section):
         return PrivacyUnit()
 
 
-class ColumnSettings(_Section):
+class ColumnSettings(Section):
     """What the user declares about a column; declared facts are public and cost nothing."""
 
     kind: Kind | None = None
@@ -196,12 +195,12 @@ class ColumnSettings(_Section):
         return self
 
 
-class Scan(_Section):
+class Scan(Section):
     min_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     min_share_named: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
-class Mask(_Section):
+class Mask(Section):
     path: str | None = None
     key_file: str | None = None
     templates: dict[Entity, MaskOperator] = {}
@@ -215,7 +214,7 @@ class Binning(StrEnum):
     POWER = "power"
 
 
-class PrepareWeights(_Section):
+class PrepareWeights(Section):
     """Relative weight of one query of each purpose in preparation's share of the budget."""
 
     counts: Annotated[float, Field(gt=0)] = 0.5
@@ -224,7 +223,7 @@ class PrepareWeights(_Section):
     bins: Annotated[float, Field(gt=0)] = 3.0
 
 
-class Prepare(_Section):
+class Prepare(Section):
     bins: Annotated[int, Field(ge=2, le=1000)] = 20
     binning: Binning = Binning.QUANTILE
     weights: PrepareWeights = PrepareWeights()
@@ -232,7 +231,7 @@ class Prepare(_Section):
     max_distinct: Annotated[int, Field(ge=1)] = 1_000_000
 
 
-class RelationSettings(_Section):
+class RelationSettings(Section):
     """Facts about columns together that generation keeps."""
 
     places: tuple[tuple[str, str], ...] | None = None
@@ -257,123 +256,10 @@ class RelationSettings(_Section):
         return named | {f"relations.derived.{name}": name for name in self.derived}
 
 
-class ModelKind(StrEnum):
-    """What learns the coded table."""
-
-    AUTO = "auto"
-    MARGINAL = "marginal"
-    ARN = "arn"
-    VAE = "vae"
-    GAN = "gan"
-
-
-class ArnSettings(_Section):
-    width: Annotated[int, Field(ge=1, le=4096)] = 8
-    hidden: Annotated[int, Field(ge=1, le=65536)] = 32
-    shuffled: Annotated[float, Field(ge=0, le=1)] = 0.5
-
-
-class GanLoss(StrEnum):
-    """What generator and discriminator play for."""
-
-    CLASSIC = "classic"
-    WASSERSTEIN = "wasserstein"
-
-
-class GanSettings(_Section):
-    latent: Annotated[int, Field(ge=1, le=4096)] = 32
-    loss: GanLoss = GanLoss.CLASSIC
-    condition: str | None = None
-    steps_per_generator_step: Annotated[int, Field(ge=1)] = 1
-
-
-class VaeSettings(_Section):
-    latent: Annotated[int, Field(ge=1, le=4096)] = 8
-    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (256, 256)
-    beta: Annotated[float, Field(gt=0)] = 0.6
-
-
-class MarginalMethod(StrEnum):
-    """How the marginals worth measuring are chosen."""
-
-    ROUNDS = "rounds"
-    MST = "mst"
-    AIM = "aim"
-    NETWORK = "network"
-
-
-class MarginalSettings(_Section):
-    method: MarginalMethod = MarginalMethod.ROUNDS
-    max_cells: Annotated[int, Field(ge=4)] = 50_000
-    target_weight: Annotated[float, Field(gt=0)] = 2.0
-
-
-class Model(_Section):
-    kind: ModelKind = ModelKind.AUTO
-    seed: Annotated[int, Field(ge=0)] = 0
-    max_minutes: Annotated[float, Field(gt=0)] = 10.0
-    max_memory_gib: Annotated[float, Field(gt=0)] = 2.0
-    align_marginals: bool = True
-    marginal: MarginalSettings = MarginalSettings()
-    arn: ArnSettings = ArnSettings()
-    vae: VaeSettings = VaeSettings()
-    gan: GanSettings = GanSettings()
-
-
-class Launcher(StrEnum):
-    """How training ranks are started."""
-
-    HOROVODRUN = "horovodrun"
-    SPARK = "spark"
-    SINGLE = "single"
-
-
-class Clipping(StrEnum):
-    """What is clipped to a norm: a unit's gradient as a whole, or each layer of it to an equal share."""
-
-    FLAT = "flat"
-    PER_LAYER = "per_layer"
-
-
-class Precision(StrEnum):
-    """Of the forward and backward pass in training."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-_SUITS = {ModelKind.ARN: (2000, 0.01), ModelKind.VAE: (1000, 0.006), ModelKind.GAN: (1000, 0.001)}
-"""Units that join a step, and learning rate."""
-
-
-class Train(_Section):
-    launcher: Launcher = Launcher.HOROVODRUN
-    ranks: Annotated[int, Field(ge=1)] = 2
-    network_interface: str | None = None
-    hosts: str | None = None
-    sample_rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    expected_batch_size: Annotated[int, Field(ge=1)] | None = None
-    steps: Annotated[int, Field(ge=1)] = 1000
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    clipping: Clipping = Clipping.FLAT
-    noisy_loss: bool = False
-    precision: Precision = Precision.FLOAT32
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    physical_batch_size: Annotated[int, Field(ge=1)] = 1024
-    checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0
-    timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
-
-    def of(self, kind: ModelKind) -> "Train":
-        """The same with what is left open set to what suits the kind of model."""
-        batch, rate = _SUITS.get(kind, _SUITS[ModelKind.VAE])
-        found = {"expected_batch_size": batch, "learning_rate": rate}
-        return self.model_copy(update={name: getattr(self, name) or value for name, value in found.items()})
-
-
 Value = str | bool | int | float | None
 
 
-class Generate(_Section):
+class Generate(Section):
     fix: dict[str, Value | tuple[Value, ...]] = {}
     rebalance: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = {}
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -382,23 +268,23 @@ class Generate(_Section):
     partitions: Annotated[int, Field(ge=1)] | None = None
 
 
-class Evaluate(_Section):
+class Evaluate(Section):
     target: str | None = None
     holdout: Source | None = None
     sample_rows: Annotated[int, Field(ge=100)] = 50_000
 
 
-class Track(_Section):
+class Track(Section):
     uri: str | None = None
     experiment: str = "lakesynth"
     internal: bool = False
 
 
-class LedgerSettings(_Section):
+class LedgerSettings(Section):
     url: str | None = None
 
 
-class SparkSettings(_Section):
+class SparkSettings(Section):
     master: str | None = None
     conf: dict[str, str] = {}
 
@@ -410,7 +296,7 @@ class SparkSettings(_Section):
         return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in conf.items()}
 
 
-class Config(_Section):
+class Config(Section):
     """Everything about one table."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)]

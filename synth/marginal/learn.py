@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from synth.config.sections import MarginalMethod
+from synth.config.model import MarginalMethod
 from synth.marginal import aim, mst, network, rounds
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec
 from synth.marginal.problem import Fitted, Problem

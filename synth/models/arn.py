@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.config.sections import Model
+from synth.config.model import Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
 from synth.models.align import marginal_shares

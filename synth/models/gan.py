@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, softplus
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from synth.config.sections import GanLoss, Model
+from synth.config.model import GanLoss, Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
 from synth.models.align import align_marginals, marginal_shares, without_unreleased

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from synth.config.sections import Model, ModelKind
+from synth.config.model import Model, ModelKind
 from synth.core.prepared import PreparedManifest
 from synth.models import arn, gan, vae
 from synth.models.arn import Arn

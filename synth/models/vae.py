@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from synth.config.sections import Model
+from synth.config.model import Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
 from synth.models.align import align_marginals, marginal_shares, without_unreleased

@@ -3,7 +3,8 @@
 from typing import Any
 
 from synth.config.choose import choose_model
-from synth.config.sections import Launcher, ModelKind, Train
+from synth.config.model import ModelKind
+from synth.config.train import Launcher, Train
 from synth.core.prepared import PreparedManifest
 from synth.errors import ConfigError
 from synth.lake.artifacts import read_json, write_artifact, write_json
@@ -20,7 +21,8 @@ def audit(run: Run) -> dict[str, Any]:
     Raises: ConfigError if there is no DP-SGD to audit.
     """
     from synth.track.audit_picture import draw_audit
-    from synth.train.launch import check_launcher, launch_audit
+    from synth.train.launch import launch_audit
+    from synth.train.ranks import check_launcher
     from synth.train.spec import TrainSpec
 
     config, manifest = run.config, run.manifest()

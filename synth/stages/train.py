@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from synth.config.choose import choose_model
-from synth.config.sections import ModelKind
+from synth.config.model import ModelKind
 from synth.run import Run
 
 

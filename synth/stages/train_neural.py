@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from synth.config.load import config_hash
-from synth.config.sections import Launcher, ModelKind, Train
+from synth.config.model import ModelKind
+from synth.config.train import Launcher, Train
 from synth.core.prepared import PreparedManifest
 from synth.lake.artifacts import artifact_digest, check_artifact, read_json, write_json
 from synth.privacy.dpsgd import DpSgdPlan, DpSgdSpec
@@ -17,7 +18,8 @@ _SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
 
 def train_neural(run: Run, kind: ModelKind) -> None:
     """Train the network of a kind by DP-SGD with all that is left of the budget."""
-    from synth.train.launch import check_launcher, launch
+    from synth.train.launch import launch
+    from synth.train.ranks import check_launcher
     from synth.train.spec import TrainSpec
 
     config = run.config

@@ -5,7 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from synth.config.sections import Model, Train
+from synth.config.model import Model
+from synth.config.train import Train
 from synth.privacy.budget import event_from_dict, event_to_dict
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.privacy.entry import Receipt

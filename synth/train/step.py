@@ -13,7 +13,7 @@ from typing import assert_never
 import torch
 from torch import Tensor, nn
 
-from synth.config.sections import Clipping, Precision
+from synth.config.train import Clipping, Precision
 from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.collective import Collective

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from synth.config.sections import Model, ModelKind, Train, VaeSettings
+from synth.config.model import Model, ModelKind, VaeSettings
+from synth.config.train import Train
 from synth.core.codebook import CategoricalCodebook
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema

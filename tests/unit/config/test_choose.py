@@ -5,7 +5,8 @@ import re
 import pytest
 
 from synth.config.choose import choose_model
-from synth.config.sections import Model, ModelKind, Privacy
+from synth.config.model import Model, ModelKind
+from synth.config.sections import Privacy
 from synth.core.domain import Domain
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small import problem_of, table
 
-from synth.config.sections import MarginalMethod
+from synth.config.model import MarginalMethod
 from synth.errors import BudgetExceeded
 from synth.marginal.learn import learn, spec_of
 from synth.marginal.measure import Measurement, combined, noise_error, shared_out

@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 torch = pytest.importorskip("torch")
 
-from synth.config.sections import ArnSettings, Model, ModelKind  # noqa: E402  # after torch is known to be there
+from synth.config.model import ArnSettings, Model, ModelKind  # noqa: E402  # after torch is known to be there
 from synth.core.codebook import CategoricalCodebook  # noqa: E402
 from synth.core.domain import Domain  # noqa: E402
 from synth.errors import ArtifactError  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from synth.config.sections import GanLoss  # noqa: E402  # after torch is known to be there
+from synth.config.model import GanLoss  # noqa: E402  # after torch is known to be there
 from synth.core.domain import Domain  # noqa: E402
 from synth.models.artifact import NeuralArtifact, TrainingRecord  # noqa: E402
 from synth.models.decoder import Condition, DecoderSampler, DecoderWeights  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from synth.config.sections import Clipping, Precision
+from synth.config.train import Clipping, Precision
 from synth.core.domain import Domain
 from synth.models.arn import Arn
 from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
