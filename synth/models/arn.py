@@ -14,13 +14,11 @@ from torch import Tensor
 from synth.config.model import Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
-from synth.models.align import marginal_shares
 from synth.models.arn_sampler import ArnWeights, align_network, without_unreleased_codes
 from synth.models.artifact import NeuralArtifact, TrainingRecord
 from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
+from synth.models.perceptron import initial_log_shares
 from synth.models.rows import RowModel
-
-_INITIAL_FLOOR = 1e-4
 
 
 class Arn(RowModel):
@@ -113,13 +111,12 @@ def before(normals: Tensor, shuffled: float) -> Tensor:
 
 def build(manifest: PreparedManifest, settings: Model) -> Arn:
     """The untrained network: it draws every column from its released marginal, independently."""
-    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
     return Arn(
         domain=manifest.domain,
         width=settings.arn.width,
         hidden=settings.arn.hidden,
         shuffled=settings.arn.shuffled,
-        log_shares=np.log(np.concatenate(shares)),
+        log_shares=initial_log_shares(manifest),
         seed=settings.seed,
     )
 

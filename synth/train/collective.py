@@ -1,9 +1,12 @@
 """What ranks do together: add up a vector, and agree on rank 0's."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+_STEPS_BETWEEN_CHECKS = 50
 
 
 class Collective(Protocol):
@@ -21,6 +24,10 @@ class Collective(Protocol):
     def local_size(self) -> int:
         """Number of ranks on this machine."""
 
+    @property
+    def local_rank(self) -> int:
+        """Which of this machine's ranks this is, 0 .. local_size-1."""
+
     def sum(self, vector: Tensor) -> Tensor:
         """Sum of all ranks' vectors, the same on every rank; a plain sum, never an average."""
 
@@ -34,6 +41,7 @@ class SingleProcess:
     rank = 0
     size = 1
     local_size = 1
+    local_rank = 0
 
     def sum(self, vector: Tensor) -> Tensor:
         return vector
@@ -50,9 +58,14 @@ class HorovodCollective:
 
         hvd.init()
         self._hvd = hvd
-        self.rank: int = hvd.rank()
-        self.size: int = hvd.size()
-        self.local_size: int = hvd.local_size()
+        self._look()
+
+    def _look(self) -> None:
+        """Who is there."""
+        self.rank: int = self._hvd.rank()
+        self.size: int = self._hvd.size()
+        self.local_size: int = self._hvd.local_size()
+        self.local_rank: int = self._hvd.local_rank()
 
     def sum(self, vector: Tensor) -> Tensor:
         if vector.dtype != torch.float32:
@@ -72,3 +85,38 @@ class HorovodCollective:
     def close(self) -> None:
         """Leave; every rank must."""
         self._hvd.shutdown()
+
+    def run_elastic(self, work: "Callable[[Elastic], None]") -> None:
+        """Do the work, and again from its start each time that ranks are lost or join, with those there are.
+
+        Under Horovod's elastic launcher. A collective that a lost rank interrupts raises through `work`; what
+        a survivor had in memory is still there when `work` is called again.
+        """
+        import horovod.common.elastic
+        import horovod.torch.elastic
+
+        def attempt(state: Any) -> None:
+            self._look()
+            work(Elastic(state.check_host_updates))
+
+        class Ranks(horovod.common.elastic.State):
+            """Nothing for Horovod to keep: the work itself brings all ranks to where rank 0 is."""
+
+            def save(self) -> None: ...
+            def restore(self) -> None: ...
+            def sync(self) -> None: ...
+
+        state = Ranks(bcast_object=self._hvd.broadcast_object, get_rank=self._hvd.rank)
+        horovod.torch.elastic.run(attempt)(state)
+
+
+class Elastic:
+    """Between steps, makes room for ranks that join."""
+
+    def __init__(self, check_hosts: Callable[[], None]) -> None:
+        self._check_hosts = check_hosts
+
+    def after_step(self, done: int) -> None:
+        """Ask, now and then and on every rank after the same step, whether hosts came; interrupts if so."""
+        if done % _STEPS_BETWEEN_CHECKS == 0:
+            self._check_hosts()

@@ -11,7 +11,7 @@ from synth.errors import TrainingError
 from synth.lake.artifacts import read_json, write_json
 from synth.privacy import accountant
 from synth.privacy.budget import DpSgdSteps
-from synth.train.progress import CURVE, reserve_steps
+from synth.train.progress import CURVE, note_sums, reserve_steps
 from synth.train.ranks import Report, run_ranks
 from synth.train.spec import AUDIT, Job, TrainSpec
 
@@ -112,11 +112,17 @@ def _open_run_folder(spec: TrainSpec) -> None:
         if earlier["entry"] != spec.receipt.entry:
             for name in ("checkpoint.pt", CURVE, "loss.jsonl", "outcome.json"):
                 (spec.run_folder / name).unlink(missing_ok=True)
-            reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+            _open_notes(spec)
         elif any(earlier[name] != spec.to_dict()[name] for name in ("prepared", "plan", "model")):
             raise TrainingError(
                 f"ledger entry {spec.receipt.entry} was spent on a training with other settings; charge anew"
             )
     else:
-        reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+        _open_notes(spec)
     write_json(spec_file, spec.to_dict())
+
+
+def _open_notes(spec: TrainSpec) -> None:
+    """Say that nothing is drawn yet."""
+    reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+    note_sums(spec.run_folder, entry=spec.receipt.entry, drawn=0, state=None)

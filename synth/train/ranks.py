@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -99,16 +100,35 @@ def _horovodrun() -> str:
 
 def _horovodrun_command(program: str, spec: TrainSpec, job: Job) -> list[str]:
     train = spec.train
-    interface = train.network_interface or (None if train.hosts else _LOOPBACK)
+    interface = train.network_interface or (None if train.hosts or train.discovery else _LOOPBACK)
+    where: tuple[str, ...] = ("-H", train.hosts) if train.hosts else ()
+    if train.min_ranks is not None and job is Job.TRAIN:
+        script = Path(train.discovery) if train.discovery else _hosts_script(spec)
+        least = ("--min-np", str(train.min_ranks), "--max-np", str(train.ranks))
+        where = (*least, "--host-discovery-script", str(script))
     return [
         program,
         "--gloo",
         *("-np", str(train.ranks)),
         *(("--network-interface", interface) if interface else ()),
-        *(("-H", train.hosts) if train.hosts else ()),
+        *where,
         *(sys.executable, "-m", "synth.train.worker", "--spec", str(spec.run_folder / "spec.json")),
         *("--job", job.value),
     ]
+
+
+def _hosts_script(spec: TrainSpec) -> Path:
+    """A script that names the same hosts whenever Horovod asks for them."""
+    train = spec.train
+    # A host that lost a rank is given up whole: this machine goes by two names, so that one of them stays.
+    half = train.ranks // 2
+    local = [f"localhost:{train.ranks - half}", *([f"127.0.0.1:{half}"] if half else [])]
+    hosts = train.hosts.split(",") if train.hosts else local
+    script = spec.run_folder / "hosts.sh"
+    lines = [f"echo {shlex.quote(host.strip())}" for host in hosts]
+    script.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    script.chmod(0o700)
+    return script
 
 
 def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report, job: Job) -> None:

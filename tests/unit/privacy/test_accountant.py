@@ -109,7 +109,7 @@ def test_calibration_fits_the_budget_and_wastes_little_of_it(epsilon: float) -> 
     budget = Budget(epsilon=epsilon, delta=1e-5)
     spec = DpSgdSpec(steps=300, max_grad_norm=1.0, sample_rate=0.03, expected_batch_size=1)
     plan = spec.calibrate([cap(budget, prior)], n_units=1000)
-    total = accountant.epsilon([*prior, plan.event], budget.delta)
+    total = accountant.epsilon([*prior, *plan.events], budget.delta)
     assert 0.99 * epsilon < total <= epsilon
 
 
@@ -128,10 +128,10 @@ def test_a_plan_cannot_be_made_by_hand() -> None:
 def test_a_plan_that_the_ledger_did_not_pay_for_is_refused() -> None:
     spec = DpSgdSpec(steps=10, max_grad_norm=1.0, sample_rate=0.1, expected_batch_size=1)
     plan = spec.calibrate([cap(Budget(epsilon=1, delta=1e-5), [])], n_units=100)
-    assert DpSgdPlan.for_charged(plan.to_dict(), [plan.event]) == plan
+    assert DpSgdPlan.for_charged(plan.to_dict(), plan.events) == plan
     cheaper = {**plan.to_dict(), "noise_multiplier": plan.noise_multiplier / 2}
     with pytest.raises(ValueError, match="does not pay"):
-        DpSgdPlan.for_charged(cheaper, [plan.event])
+        DpSgdPlan.for_charged(cheaper, plan.events)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_training_is_calibrated_for_every_unit(book: Ledger) -> None:
         for name in ("1", "2")
     }
     assert plan.noise_multiplier == max(alone.values())
-    book.reserve(spend(plan.event), BUDGET)
+    book.reserve(spend(*plan.events), BUDGET)
     assert 0.95 * BUDGET.epsilon < epsilon_of(book.entries("t"), BUDGET.delta) <= BUDGET.epsilon * (1 + 1e-6)
 
 
