@@ -1,16 +1,13 @@
 import json
 import stat
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from synth.errors import TrainingError
 from synth.lake.artifacts import artifact_key, check_artifact
 from synth.models.sampler import load_sampler
-from synth.train import launch as launch_module
 from synth.train.launch import launch
 from synth.train.spec import TrainSpec
 from synth.train.worker import readable_cause
@@ -65,54 +62,6 @@ def test_one_charge_never_pays_for_two_trainings(make_spec: Callable[..., TrainS
     other = replace(spec, model=spec.model.model_copy(update={"seed": 3}))
     with pytest.raises(TrainingError, match="other settings"):
         launch(other, None, lambda _: None)
-
-
-def fake_horovodrun(folder: Path, script: str) -> Path:
-    program = folder / "horovodrun"
-    program.write_text(f"#!{sys.executable}\nimport time\n{script}\n", encoding="utf-8")
-    program.chmod(0o755)
-    return program
-
-
-@pytest.fixture
-def horovod_spec(make_spec: Callable[..., TrainSpec]) -> Callable[..., TrainSpec]:
-    return lambda **train: make_spec(steps=10, launcher="horovodrun", **train)
-
-
-def test_a_failed_rank_gives_one_readable_cause(
-    horovod_spec: Callable[..., TrainSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = fake_horovodrun(
-        tmp_path,
-        "print('[0]<stdout>:progress: step 1/10')\n"
-        "print('[0]<stdout>:cause: HorovodInternalError at x.py:1')\n"
-        "print('[1]<stdout>:cause: /codes is damaged')\nraise SystemExit(3)",
-    )
-    monkeypatch.setattr(launch_module.shutil, "which", lambda *_, **__: str(program))
-    lines: list[str] = []
-    with pytest.raises(TrainingError, match="training failed: /codes is damaged; see ") as caught:
-        launch(horovod_spec(), None, lines.append)
-    assert lines == ["step 1/10"]
-    assert "\n" not in str(caught.value)
-    assert "cause" in (tmp_path / "private" / "workers.log").read_text()
-
-
-def test_workers_that_hang_are_stopped(
-    horovod_spec: Callable[..., TrainSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = fake_horovodrun(tmp_path, "time.sleep(600)")
-    monkeypatch.setattr(launch_module.shutil, "which", lambda *_, **__: str(program))
-    monkeypatch.setattr(launch_module, "_GRACE_SECONDS", 0.5)
-    with pytest.raises(TrainingError, match="was stopped"):
-        launch(horovod_spec(timeout_seconds=0.1), None, lambda _: None)
-
-
-def test_a_missing_horovodrun_is_said(
-    horovod_spec: Callable[..., TrainSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(launch_module.shutil, "which", lambda *_, **__: None)
-    with pytest.raises(TrainingError, match="horovodrun is not installed"):
-        launch(horovod_spec(), None, lambda _: None)
 
 
 def test_a_cause_never_quotes_a_message_that_may_hold_data() -> None:
