@@ -43,7 +43,7 @@ class Seen:
       empty: float32 [steps, m], sums of empty batches.
       without, with_canary: [n] each, a canary's coordinate where it took no part, and where it did.
       scores: [m], each canary's coordinate added up over all planned steps; `included`: [m], whether its coin
-        let it be sampled.
+        gave it a row; without one it is sampled all the same, and adds nothing.
       batch_sizes: [steps], how many joined each of them over all ranks; `n_sampled`: of how many.
       sums_without, sums_with_canary: [n] each, as above in the sums beside the steps; empty without any.
       rule_error: distance of the network's clipped sum from that of units one by one, in clipping norms.
@@ -82,7 +82,7 @@ class CanarySums(NoisySums):
     turns, start = 1, torch.zeros(0)
 
     def statistics(self, codes: Tensor, weights: Tensor, normals: Tensor, state: Tensor) -> Tensor:
-        return _LENGTH * nn.functional.one_hot(codes[:, 0, 0], CANARIES).float()
+        return _LENGTH * nn.functional.one_hot(codes[:, 0, 0], CANARIES) * weights
 
     def updated(self, state: Tensor, sums: Tensor, turn: int) -> Tensor:
         return state
@@ -109,18 +109,19 @@ def observe(
     randomness = randomness or Randomness.from_os()
     coins = _shared_coins(collective)
     mine = np.arange(collective.rank, CANARIES, collective.size)
-    there = _shard(mine[coins[mine]])
     setting = Setting(
         plan=replace(plan, loss_ratio=0.0),
         step=settings,
-        shard=there,
+        shard=_shard(mine, coins[mine]),
         row_weight=1.0,
         learning_rate=0.01,
         collective=collective,
         randomness=randomness,
     )
     report("audit: sums of empty batches")
-    empty = np.stack([seen for seen, _ in _seen(replace(setting, shard=_shard(mine[:0])), EMPTY_STEPS)])
+    empty = np.stack(
+        [seen for seen, _ in _seen(replace(setting, shard=_shard(mine[:0], coins[:0])), EMPTY_STEPS)]
+    )
     report("audit: sums with and without each canary")
     everyone = replace(setting, plan=replace(setting.plan, sample_rate=1.0))
     # So many that an error of a fifth in mu = 1 / noise_multiplier stands out.
@@ -141,7 +142,7 @@ def observe(
         scores=scores,
         included=coins,
         batch_sizes=collective.sum(torch.from_numpy(sizes.astype(np.float32))).numpy().astype(np.float64),
-        n_sampled=int(coins.sum()),
+        n_sampled=CANARIES,
         sums_without=of_sums[:, ~coins].ravel(),
         sums_with_canary=of_sums[:, coins].ravel(),
         rule_error=rule_error(network, domain, plan, settings),
@@ -176,9 +177,11 @@ def _seen_sum(setting: Setting) -> NDArray[np.float64]:
     return total.numpy().astype(np.float64)
 
 
-def _shard(canaries: NDArray[np.int64]) -> Shard:
-    """Canaries as coded rows, each a unit of its own."""
-    return Shard(codes=canaries[:, None].astype(np.uint16), starts=np.arange(len(canaries) + 1))
+def _shard(canaries: NDArray[np.int64], included: NDArray[np.bool_]) -> Shard:
+    """A unit for each canary, of one coded row if it is included, else of none. [n], [n]."""
+    return Shard(
+        codes=canaries[included, None].astype(np.uint16), starts=np.concatenate([[0], np.cumsum(included)])
+    )
 
 
 def rule_error(network: RowModel, domain: Domain, plan: DpSgdPlan, settings: StepSettings) -> float:
