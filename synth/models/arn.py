@@ -104,7 +104,9 @@ def before(normals: Tensor, shuffled: float) -> Tensor:
     """
     n_columns = normals.shape[-1] - 1
     own = torch.arange(n_columns, dtype=normals.dtype, device=normals.device)
-    is_shuffled = normals[..., -1:] < torch.special.ndtri(torch.tensor(float(shuffled)))
+    is_shuffled = normals[..., -1:] < torch.special.ndtri(
+        torch.tensor(float(shuffled), device=normals.device)
+    )
     place = torch.where(is_shuffled, normals[..., :-1], own)
     return (place[..., None, :] < place[..., :, None]).float()
 

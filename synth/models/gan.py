@@ -181,12 +181,13 @@ class Gan(RowModel):
                     parameter.clamp_(-_WEIGHT_BOUND, _WEIGHT_BOUND)
         if (step + 1) % self.steps_per_generator_step:
             return
-        rng = np.random.default_rng([self._seed, step])
+        rng, device = np.random.default_rng([self._seed, step]), self.average.device
         latents = torch.from_numpy(rng.standard_normal((_GENERATOR_ROWS, self.latent), dtype=np.float32))
-        conditions = torch.from_numpy(rng.random(_GENERATOR_ROWS, dtype=np.float32))
+        conditions = torch.from_numpy(rng.random(_GENERATOR_ROWS, dtype=np.float32)).to(device)
         draws = torch.from_numpy(rng.random((_GENERATOR_ROWS, self.domain.total), dtype=np.float32))
+        latents, draws = latents.to(device), draws.to(device)
         made = self.generate(latents, conditions, draws)
-        ones = [torch.ones(()) for _ in _DISCRIMINATOR]
+        ones = [torch.ones((), device=device) for _ in _DISCRIMINATOR]
         scores = self.discriminator(made, ones)
         loss = softplus(-scores).mean() if self.loss is GanLoss.CLASSIC else -scores.mean()
         loss = loss + _ANCHOR * self._away_from_marginals(latents, conditions)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from synth.errors import TrainingError
 from synth.lake.artifacts import read_json, write_json
 from synth.privacy import accountant
-from synth.privacy.budget import DpSgdSteps
 from synth.train.progress import CURVE, note_sums, reserve_steps
 from synth.train.ranks import Report, run_ranks
 from synth.train.spec import AUDIT, Job, TrainSpec
@@ -88,16 +87,19 @@ def _curve(spec: TrainSpec) -> Iterator[tuple[int, Mapping[str, float]]]:
 
 
 def _epsilon_by_step(spec: TrainSpec) -> tuple[tuple[int, float], ...]:
-    """Epsilon of the training alone at a few steps; computed once, for each takes part of a second."""
+    """Epsilon of the training alone at a few steps; computed once, for each takes part of a second.
+
+    Sums count from the start, whenever they are taken.
+    """
     plan = spec.plan
     if not plan.is_private:
         return ()
-    steps = sorted({max(1, plan.steps * i // _EPSILON_POINTS) for i in range(1, _EPSILON_POINTS + 1)})
-    events = [
-        DpSgdSteps(sample_rate=plan.sample_rate, noise_multiplier=plan.noise_multiplier, steps=n)
-        for n in steps
-    ]
-    return tuple((n, accountant.epsilon([event], spec.delta)) for n, event in zip(steps, events, strict=True))
+    numbers = sorted({max(1, plan.steps * i // _EPSILON_POINTS) for i in range(1, _EPSILON_POINTS + 1)})
+    so_far = [replace(plan, steps=number).events for number in numbers]
+    return tuple(
+        (number, accountant.epsilon(events, spec.delta))
+        for number, events in zip(numbers, so_far, strict=True)
+    )
 
 
 def _open_run_folder(spec: TrainSpec) -> None:
