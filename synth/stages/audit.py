@@ -39,7 +39,7 @@ def audit(run: Run) -> dict[str, Any]:
     if config.privacy.epsilon is None:
         raise ConfigError("privacy.epsilon is null: there is no claim to audit")
     train = config.train.of(kind)
-    check_launcher(train.launcher)
+    check_launcher(train)
     model = config.model.model_copy(update={"kind": kind})
     check_condition(manifest.domain, model)
     plan, whose = _plan(run, model, train, manifest)

@@ -37,7 +37,7 @@ def train_neural(run: Run, kind: ModelKind) -> None:
         if stage is None:
             return
         check_artifact(run.workspace.prepared)
-        check_launcher(train.launcher)
+        check_launcher(train)
         plan, receipt = _charged_plan(run, train, model, manifest, run_folder)
         stage.parameters({f"dp_sgd.{name}": value for name, value in plan.to_dict().items()})
         spec = TrainSpec(

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, assert_never
 
-from synth.config.train import Launcher
+from synth.config.train import Launcher, Train
 from synth.errors import TrainingError
 from synth.train.spec import Job, TrainSpec
 
@@ -82,11 +82,13 @@ def _run_horovodrun(spec: TrainSpec, progress: Report, job: Job) -> None:
         raise TrainingError(f"training failed: {cause}; see {log}")
 
 
-def check_launcher(launcher: Launcher) -> None:
+def check_launcher(train: Train) -> None:
     """Raise TrainingError if the launcher's programs are missing: for asking before anything is charged."""
-    if launcher is Launcher.HOROVODRUN:
+    if train.launcher is Launcher.HOROVODRUN:
         _horovodrun()
-    if launcher is not Launcher.SINGLE and importlib.util.find_spec("horovod") is None:
+    if train.discovery is not None and not os.access(train.discovery, os.X_OK):
+        raise TrainingError(f"train.discovery: {train.discovery} is no program that can be run; chmod +x it")
+    if train.launcher is not Launcher.SINGLE and importlib.util.find_spec("horovod") is None:
         raise TrainingError("horovod is not installed; see deploy/horovod, or set train.launcher: single")
 
 
@@ -103,7 +105,7 @@ def _horovodrun_command(program: str, spec: TrainSpec, job: Job) -> list[str]:
     interface = train.network_interface or (None if train.hosts or train.discovery else _LOOPBACK)
     where: tuple[str, ...] = ("-H", train.hosts) if train.hosts else ()
     if train.min_ranks is not None and job is Job.TRAIN:
-        script = Path(train.discovery) if train.discovery else _hosts_script(spec)
+        script = Path(train.discovery).resolve() if train.discovery else _hosts_script(spec)
         least = ("--min-np", str(train.min_ranks), "--max-np", str(train.ranks))
         where = (*least, "--host-discovery-script", str(script))
     return [
