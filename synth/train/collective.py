@@ -1,5 +1,6 @@
 """What ranks do together: add up a vector, and agree on rank 0's."""
 
+import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -61,11 +62,13 @@ class HorovodCollective:
         self._look()
 
     def _look(self) -> None:
-        """Who is there."""
+        """Who is there, and who on this machine: Horovod takes two names of one host for two."""
         self.rank: int = self._hvd.rank()
         self.size: int = self._hvd.size()
-        self.local_size: int = self._hvd.local_size()
-        self.local_rank: int = self._hvd.local_rank()
+        hosts = self._hvd.allgather_object(socket.gethostname(), name="hosts")
+        here = [rank for rank, host in enumerate(hosts) if host == hosts[self.rank]]
+        self.local_size = len(here)
+        self.local_rank = here.index(self.rank)
 
     def sum(self, vector: Tensor) -> Tensor:
         if vector.dtype != torch.float32:
@@ -95,8 +98,13 @@ class HorovodCollective:
         import horovod.common.elastic
         import horovod.torch.elastic
 
+        looked = True  # when this was made: a rank that joins must not look more often than the others
+
         def attempt(state: Any) -> None:
-            self._look()
+            nonlocal looked
+            if not looked:
+                self._look()
+            looked = False
             work(Elastic(state.check_host_updates))
 
         class Ranks(horovod.common.elastic.State):

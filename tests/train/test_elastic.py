@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from synth.train.launch import TrainingOutcome, launch
 from synth.train.spec import TrainSpec
 
 pytestmark = pytest.mark.train
-STEPS = 4000
+STEPS = 1500
 
 
 class Launched(threading.Thread):
@@ -38,12 +39,13 @@ class Launched(threading.Thread):
         note = self.spec.run_folder / "progress.json"
         deadline = time.monotonic() + 120
         while not note.exists() or read_json(note)["may_have_drawn"] < number:
-            assert self.is_alive() and time.monotonic() < deadline, (self.lines, self.error)
+            assert self.is_alive(), (self.lines, self.error)
+            assert time.monotonic() < deadline, self.lines
             time.sleep(0.05)
 
 
-def workers(spec: TrainSpec) -> dict[int, int]:
-    """Process ids by rank."""
+def workers(spec: TrainSpec) -> dict[int, bytes]:
+    """The ranks' processes, each with the name of its host."""
     wanted = str(spec.run_folder / "spec.json").encode()
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -56,7 +58,6 @@ def workers(spec: TrainSpec) -> dict[int, int]:
             continue  # gone, or another user's
         if wanted in arguments and b"synth.train.worker" in arguments and b"HOROVOD_HOSTNAME" in environment:
             found[int(folder.name)] = environment[b"HOROVOD_HOSTNAME"]
-    print(found)
     return found
 
 
@@ -75,3 +76,28 @@ def test_the_other_rank_goes_on_and_draws_no_step_twice(
     assert read_json(spec.run_folder / "progress.json")["may_have_drawn"] == STEPS
     # Two steps beyond the survivor's last count as drawn; without a checkpoint the rest was in its memory.
     assert STEPS - 2 <= launched.outcome.steps < STEPS
+
+
+def test_a_host_that_joins_takes_the_place_of_a_lost_one(
+    make_spec: Callable[..., TrainSpec], tmp_path: Path
+) -> None:
+    def name_hosts(*names: str) -> None:
+        script.write_text("\n".join(["#!/bin/sh", *(f"echo {name}:1" for name in names), ""]))
+
+    script = tmp_path / "discover.sh"
+    name_hosts("localhost", "127.0.0.1")
+    script.chmod(0o700)
+    spec = make_spec(
+        "horovodrun", min_ranks=1, discovery=str(script), steps=2 * STEPS, checkpoint_seconds=1e9
+    )
+    launched = Launched(spec)
+    launched.start()
+    launched.wait_for_steps(300)
+    name_hosts("localhost", socket.gethostname())
+    os.kill(next(pid for pid, name in workers(spec).items() if name == b"127.0.0.1"), signal.SIGKILL)
+    launched.join(240)
+    assert launched.outcome is not None, (launched.lines, launched.error)
+    assert any(line.startswith("going on with 2 rank(s) after step") for line in launched.lines)
+    assert read_json(spec.run_folder / "progress.json")["may_have_drawn"] == 2 * STEPS
+    # Two for the loss, and two for the joining.
+    assert 2 * STEPS - 4 <= launched.outcome.steps < 2 * STEPS
