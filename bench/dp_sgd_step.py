@@ -29,9 +29,10 @@ from torch import Tensor, nn
 from synth.models.rows import RowModel
 from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.batch import Batch
 from synth.train.collective import Collective, HorovodCollective, SingleProcess
 from synth.train.noise import gaussian_noise
-from synth.train.step import Batch, StepSettings, apply_gradient, noisy_step
+from synth.train.step import StepSettings, apply_gradient, noisy_step
 
 WIDTH, HIDDEN = 64, 256
 MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0

@@ -40,9 +40,7 @@ def samplers() -> dict[str, Sampler]:
     arn = Arn(
         domain=domain, width=model.arn.width, hidden=model.arn.hidden, shuffled=0.5, log_shares=even, seed=0
     )
-    vae = Vae(
-        domain=domain, latent=model.vae.latent, hidden=model.vae.hidden, beta=1.0, log_shares=even, seed=0
-    )
+    vae = Vae(domain=domain, settings=model.vae, log_shares=even, seed=0)
     gan = Gan(
         domain=domain,
         latent=model.gan.latent,

@@ -3,6 +3,7 @@
 from synth.config.model import Model, ModelKind
 from synth.config.sections import Privacy
 from synth.core.domain import Domain
+from synth.errors import ConfigError
 
 _MOST_COLUMNS = 100
 _MOST_CODES = 2000
@@ -27,3 +28,12 @@ def choose_model(domain: Domain, privacy: Privacy, model: Model) -> tuple[ModelK
         f"{len(domain)} columns of at most {widest} codes; noisy marginals keep most at epsilon "
         f"{privacy.epsilon:g}",
     )
+
+
+def check_condition(domain: Domain, model: Model) -> None:
+    """Raise ConfigError if the column that the network is to be given is not learned: before any charge."""
+    if model.condition is not None:
+        setting, name = model.condition
+        if name not in domain.names:
+            learned = ", ".join(domain.names)
+            raise ConfigError(f"{setting}: {name!r} is no learned column; choose one of {learned}")

@@ -1,9 +1,9 @@
 """What learns the coded table, and how."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synth.config.section import Section
 
@@ -38,10 +38,32 @@ class GanSettings(Section):
     steps_per_generator_step: Annotated[int, Field(ge=1)] = 1
 
 
+class LatentPrior(StrEnum):
+    """What an autoencoder's latent is drawn from."""
+
+    NORMAL = "normal"
+    CLUSTERS = "clusters"
+    MIXTURE = "mixture"
+
+
 class VaeSettings(Section):
     latent: Annotated[int, Field(ge=1, le=4096)] = 8
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (256, 256)
     beta: Annotated[float, Field(gt=0)] = 0.6
+    variational: bool = True
+    condition: str | None = None
+    prior: LatentPrior = LatentPrior.NORMAL
+    parts: Annotated[int, Field(ge=1, le=1000)] = 8
+    prior_turns: Annotated[int, Field(ge=1, le=1000)] = 6
+    prior_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _a_known_density(self) -> Self:
+        if not self.variational and self.prior is not LatentPrior.MIXTURE:
+            raise ValueError(
+                "variational false leaves a latent of unknown density; set prior: mixture, which learns it"
+            )
+        return self
 
 
 class MarginalMethod(StrEnum):
@@ -69,3 +91,16 @@ class Model(Section):
     arn: ArnSettings = ArnSettings()
     vae: VaeSettings = VaeSettings()
     gan: GanSettings = GanSettings()
+
+    @property
+    def condition(self) -> tuple[str, str] | None:
+        """The setting and the column that is drawn first and given to the network, if one is."""
+        given = {ModelKind.VAE: self.vae.condition, ModelKind.GAN: self.gan.condition}.get(self.kind)
+        return None if given is None else (f"model.{self.kind.value}.condition", given)
+
+    @property
+    def noisy_sums(self) -> tuple[int, float]:
+        """How many noisy sums the network takes beside its steps, and their share of training's budget."""
+        if self.kind is not ModelKind.VAE or self.vae.prior is LatentPrior.NORMAL:
+            return 0, 0.0
+        return self.vae.prior_turns, self.vae.prior_share

@@ -72,7 +72,8 @@ def align_marginals(weights: DecoderWeights, codebooks: Sequence[Codebook]) -> A
     targets = np.concatenate([marginal_shares(codebook, _FLOOR) for codebook in codebooks])  # [total]
     rng = np.random.default_rng(_SEED)
     latents = rng.standard_normal((_ROWS, weights.latent), dtype=np.float32)
-    inputs, _ = decoder_inputs(weights, latents, rng.random(_ROWS) if weights.condition else None)
+    given = rng.random(_ROWS) if weights.condition else None
+    inputs, _ = decoder_inputs(weights, latents, rng.random(_ROWS), given)
     hidden = last_hidden(weights, inputs)  # [rows, n_in] -> [n_hidden, rows]
     biases = weights.biases[-1].copy()
     distances = []

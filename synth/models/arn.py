@@ -14,13 +14,11 @@ from torch import Tensor
 from synth.config.model import Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
-from synth.models.align import marginal_shares
 from synth.models.arn_sampler import ArnWeights, align_network, without_unreleased_codes
 from synth.models.artifact import NeuralArtifact, TrainingRecord
 from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
+from synth.models.perceptron import initial_log_shares
 from synth.models.rows import RowModel
-
-_INITIAL_FLOOR = 1e-4
 
 
 class Arn(RowModel):
@@ -106,20 +104,21 @@ def before(normals: Tensor, shuffled: float) -> Tensor:
     """
     n_columns = normals.shape[-1] - 1
     own = torch.arange(n_columns, dtype=normals.dtype, device=normals.device)
-    is_shuffled = normals[..., -1:] < torch.special.ndtri(torch.tensor(float(shuffled)))
+    is_shuffled = normals[..., -1:] < torch.special.ndtri(
+        torch.tensor(float(shuffled), device=normals.device)
+    )
     place = torch.where(is_shuffled, normals[..., :-1], own)
     return (place[..., None, :] < place[..., :, None]).float()
 
 
 def build(manifest: PreparedManifest, settings: Model) -> Arn:
     """The untrained network: it draws every column from its released marginal, independently."""
-    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
     return Arn(
         domain=manifest.domain,
         width=settings.arn.width,
         hidden=settings.arn.hidden,
         shuffled=settings.arn.shuffled,
-        log_shares=np.log(np.concatenate(shares)),
+        log_shares=initial_log_shares(manifest),
         seed=settings.seed,
     )
 

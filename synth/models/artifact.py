@@ -27,6 +27,7 @@ class TrainingRecord:
       is_private: False if the training or the preparation under it had no noise.
       statement: the guarantee in words, or that there is none.
       noise_multiplier, max_grad_norm, sample_rate: of DP-SGD; a noise_multiplier of 0 is no privacy.
+      sums, sums_noise_multiplier: of the noisy sums that the model took beside the steps.
       entries: the ledger's entries that paid, the training's own last.
       prepared: digest of the prepared table whose codes the model draws.
     """
@@ -37,6 +38,8 @@ class TrainingRecord:
     noise_multiplier: float
     max_grad_norm: float
     sample_rate: float
+    sums: int = 0
+    sums_noise_multiplier: float = 0.0
     entries: tuple[int, ...]
     prepared: str
 

@@ -31,6 +31,30 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Gaussians, of which one is chosen for a row and its latent drawn from it.
+
+    Attributes:
+      shares: float32 [M], adding up to 1. means: float32 [M, latent].
+      factors: float32 [M, latent, latent]; a covariance is its factor times the factor's transpose.
+    """
+
+    shares: NDArray[np.float32]
+    means: NDArray[np.float32]
+    factors: NDArray[np.float32]
+
+    def place(self, normals: NDArray[np.float32], uniforms: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Latents from standard normals, [n, latent], and a uniform each that chooses the component, [n]."""
+        reached = np.cumsum(self.shares, dtype=np.float64)
+        chosen = np.searchsorted(reached / reached[-1], uniforms, side="right").clip(max=len(reached) - 1)
+        placed: NDArray[np.float32] = np.empty_like(normals)
+        for number, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+            rows = chosen == number
+            placed[rows] = normals[rows] @ factor.T + mean
+        return placed
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecoderWeights:
     """A perceptron from the latent to the logits of all columns, rectified between its layers.
 
@@ -38,11 +62,13 @@ class DecoderWeights:
       kernels: float32 [n_in, n_out] each, from the latent's width (and the condition's) to `domain.total`.
       biases: float32 [n_out] each.
       condition: the column that is given, if one is.
+      prior: what the latent is drawn from; None for a standard normal.
     """
 
     kernels: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
     condition: Condition | None = None
+    prior: Mixture | None = None
 
     @property
     def latent(self) -> int:
@@ -63,12 +89,16 @@ class DecoderWeights:
                 "column": self.condition.column,
                 "shares": self.condition.shares.tolist(),
             }
+        if self.prior:
+            described["prior"] = len(self.prior.shares)
         return described
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The weights by name; `of` turns them back."""
         kernels = {f"kernel_{i}": kernel for i, kernel in enumerate(self.kernels)}
-        return kernels | {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
+        biases = {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
+        prior = {f"prior_{name}": array for name, array in vars(self.prior).items()} if self.prior else {}
+        return kernels | biases | prior
 
     @staticmethod
     def of(artifact: NeuralArtifact) -> "DecoderWeights":
@@ -86,11 +116,20 @@ class DecoderWeights:
             condition = Condition(column=given["column"], shares=np.array(given["shares"]))
             size = artifact.domain.sizes[condition.column]
             expect(condition.shares.shape == (size,), "its condition does not fit its column")
-        return DecoderWeights(
+        weights = DecoderWeights(
             condition=condition,
             kernels=tuple(_shaped(artifact.weights, f"kernel_{i}", shape) for i, shape in enumerate(shapes)),
             biases=tuple(_shaped(artifact.weights, f"bias_{i}", shape[1:]) for i, shape in enumerate(shapes)),
         )
+        if (parts := artifact.architecture.get("prior")) is None:
+            return weights
+        shape = (parts, weights.latent)
+        prior = Mixture(
+            shares=_shaped(artifact.weights, "prior_shares", shape[:1]),
+            means=_shaped(artifact.weights, "prior_means", shape),
+            factors=_shaped(artifact.weights, "prior_factors", (*shape, shape[1])),
+        )
+        return replace(weights, prior=prior)
 
 
 def _shaped(
@@ -103,8 +142,8 @@ def _shaped(
 class DecoderSampler:
     """Draws a latent, decodes it, then draws each column by inverting its cumulative distribution.
 
-    A row takes `latent` uniforms for its latent, then one for each column; a column that conditions the
-    others is drawn first, from its own shares.
+    A row takes `latent` uniforms for its latent, then one for each column, then one for the component of a
+    mixture; a column that conditions the others is drawn first, from its own shares.
     """
 
     def __init__(self, domain: Domain, weights: DecoderWeights) -> None:
@@ -113,7 +152,7 @@ class DecoderSampler:
 
     @property
     def n_uniforms(self) -> int:
-        return self._weights.latent + len(self.domain)
+        return self._weights.latent + len(self.domain) + (self._weights.prior is not None)
 
     def starting(self, first: Mapping[int, NDArray[np.float64]], temperature: float) -> "DecoderSampler":
         """The sampler with other shares of the column that conditions the others.
@@ -123,8 +162,8 @@ class DecoderSampler:
         condition = self._weights.condition
         if temperature != 1.0 or not set(first) <= ({condition.column} if condition else set()):
             raise ValueError(
-                "this model draws all columns at once, but for a gan's model.gan.condition; train kind "
-                "marginal or arn to fix some"
+                "this model draws all columns at once, but for model.vae.condition or model.gan.condition; "
+                "train kind marginal or arn to fix some"
             )
         if condition is None or not first:
             return self
@@ -135,32 +174,39 @@ class DecoderSampler:
         if uniforms.shape[1] != self.n_uniforms:
             raise ValueError(f"{uniforms.shape[1]} uniforms a row for {self.n_uniforms}")
         latent, condition = self._weights.latent, self._weights.condition
+        columns = slice(latent, latent + len(self.domain))
         codes = np.empty((len(uniforms), len(self.domain)), dtype=np.uint16)
         for start in range(0, len(uniforms), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             given = uniforms[rows, latent + condition.column] if condition else None
-            inputs, first = decoder_inputs(self._weights, normal_quantiles(uniforms[rows, :latent]), given)
-            codes[rows] = _draw(self.domain, decoder_logits(self._weights, inputs), uniforms[rows, latent:])
+            latents = normal_quantiles(uniforms[rows, :latent])
+            inputs, first = decoder_inputs(self._weights, latents, uniforms[rows, -1], given)
+            codes[rows] = _draw(self.domain, decoder_logits(self._weights, inputs), uniforms[rows, columns])
             if condition:
                 codes[rows, condition.column] = first
         return codes
 
 
 def decoder_inputs(
-    weights: DecoderWeights, latents: NDArray[np.float32], uniforms: NDArray[np.float64] | None
+    weights: DecoderWeights,
+    normals: NDArray[np.float32],
+    components: NDArray[np.float64],
+    given: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     """What the perceptron sees, and the codes of the condition that it was given.
 
     Args:
-      latents: [n, latent]. uniforms: [n], of the condition; None without one.
+      normals: [n, latent]. components: [n], uniforms; of the mixture if there is one.
+      given: [n], uniforms of the condition; None without one.
     Returns: [n, n_in], [n].
     """
-    if weights.condition is None or uniforms is None:
+    latents = weights.prior.place(normals, components) if weights.prior else normals
+    if weights.condition is None or given is None:
         return latents, np.zeros(len(latents), dtype=np.uint16)
     reached = np.cumsum(weights.condition.shares)
-    codes = np.searchsorted(reached / reached[-1], uniforms, side="right")
-    given = np.eye(len(reached), dtype=np.float32)[codes]
-    return np.concatenate([latents, given], axis=1), codes.astype(np.uint16)
+    codes = np.searchsorted(reached / reached[-1], given, side="right")
+    one_hot = np.eye(len(reached), dtype=np.float32)[codes]
+    return np.concatenate([latents, one_hot], axis=1), codes.astype(np.uint16)
 
 
 def normal_quantiles(uniforms: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -19,9 +19,16 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from synth.config.model import GanLoss, Model
 from synth.core.domain import Domain
 from synth.core.prepared import PreparedManifest
-from synth.models.align import align_marginals, marginal_shares, without_unreleased
 from synth.models.artifact import NeuralArtifact, TrainingRecord
 from synth.models.decoder import Condition, DecoderWeights
+from synth.models.perceptron import (
+    condition_on,
+    decoder,
+    decoder_weights,
+    finished_decoder,
+    initial_log_shares,
+    linear,
+)
 from synth.models.rows import RowModel
 
 _GENERATOR = (128, 256, 512)
@@ -29,7 +36,6 @@ _DISCRIMINATOR = (512, 256, 128)
 _SLOPE = 0.2
 _DROPPED = 0.1
 _KEPT_ABOVE = float(torch.special.ndtri(torch.tensor(_DROPPED)))
-_INITIAL_FLOOR = 1e-4
 _GENERATOR_ROWS = 1000
 _GENERATOR_RATE = 2e-4
 _TEMPERATURE = 0.5
@@ -45,7 +51,7 @@ class Discriminator(nn.Module):
     def __init__(self, n_in: int, generator: torch.Generator) -> None:
         super().__init__()
         widths = [n_in, *_DISCRIMINATOR, 1]
-        self.layers = nn.ModuleList(_linear(a, b, generator) for a, b in itertools.pairwise(widths))
+        self.layers = nn.ModuleList(linear(a, b, generator) for a, b in itertools.pairwise(widths))
 
     def forward(self, rows: Tensor, kept: Sequence[Tensor]) -> Tensor:
         """Args:
@@ -95,10 +101,7 @@ class Gan(RowModel):
         self._seed = seed
         generator = torch.Generator().manual_seed(seed)
         n_in = latent + (len(condition.shares) if condition else 0)
-        self.generator = _perceptron([n_in, *_GENERATOR, domain.total], generator)
-        *_, output = (layer for layer in self.generator if isinstance(layer, nn.Linear))
-        nn.init.zeros_(output.weight)
-        output.bias.data = torch.from_numpy(log_shares).float()
+        self.generator = decoder([n_in, *_GENERATOR, domain.total], log_shares, generator)
         self.discriminator = Discriminator(domain.total, generator)
         self.register_buffer("log_shares", torch.from_numpy(log_shares).float(), persistent=False)
         self.register_buffer("average", parameters_to_vector(self.generator.parameters()).detach().clone())
@@ -178,12 +181,13 @@ class Gan(RowModel):
                     parameter.clamp_(-_WEIGHT_BOUND, _WEIGHT_BOUND)
         if (step + 1) % self.steps_per_generator_step:
             return
-        rng = np.random.default_rng([self._seed, step])
+        rng, device = np.random.default_rng([self._seed, step]), self.average.device
         latents = torch.from_numpy(rng.standard_normal((_GENERATOR_ROWS, self.latent), dtype=np.float32))
-        conditions = torch.from_numpy(rng.random(_GENERATOR_ROWS, dtype=np.float32))
+        conditions = torch.from_numpy(rng.random(_GENERATOR_ROWS, dtype=np.float32)).to(device)
         draws = torch.from_numpy(rng.random((_GENERATOR_ROWS, self.domain.total), dtype=np.float32))
+        latents, draws = latents.to(device), draws.to(device)
         made = self.generate(latents, conditions, draws)
-        ones = [torch.ones(()) for _ in _DISCRIMINATOR]
+        ones = [torch.ones((), device=device) for _ in _DISCRIMINATOR]
         scores = self.discriminator(made, ones)
         loss = softplus(-scores).mean() if self.loss is GanLoss.CLASSIC else -scores.mean()
         loss = loss + _ANCHOR * self._away_from_marginals(latents, conditions)
@@ -210,12 +214,7 @@ class Gan(RowModel):
     def generator_weights(self) -> DecoderWeights:
         """A copy of the generator's running average."""
         vector_to_parameters(self.average, self.generator.parameters())
-        layers = [layer for layer in self.generator if isinstance(layer, nn.Linear)]
-        return DecoderWeights(
-            kernels=tuple(layer.weight.detach().T.contiguous().numpy().copy() for layer in layers),
-            biases=tuple(layer.bias.detach().numpy().copy() for layer in layers),
-            condition=self.condition,
-        )
+        return decoder_weights(self.generator, condition=self.condition)
 
 
 def normal_cdf(normals: Tensor) -> Tensor:
@@ -228,20 +227,13 @@ def build(manifest: PreparedManifest, settings: Model) -> Gan:
 
     Raises: ValueError if the conditional column is not learned.
     """
-    shares = [marginal_shares(codebook, _INITIAL_FLOOR) for codebook in manifest.codebooks]
-    condition = None
-    if settings.gan.condition is not None:
-        if settings.gan.condition not in manifest.domain.names:
-            raise ValueError(f"model.gan.condition: no learned column is {settings.gan.condition!r}")
-        column = manifest.domain.names.index(settings.gan.condition)
-        condition = Condition(column=column, shares=marginal_shares(manifest.codebooks[column], 0.0))
     return Gan(
         domain=manifest.domain,
         latent=settings.gan.latent,
         loss=settings.gan.loss,
-        condition=condition,
+        condition=condition_on(settings, manifest),
         steps_per_generator_step=settings.gan.steps_per_generator_step,
-        log_shares=np.log(np.concatenate(shares)),
+        log_shares=initial_log_shares(manifest),
         seed=settings.seed,
     )
 
@@ -253,31 +245,5 @@ def finished(
     training: TrainingRecord,
     report: Callable[[str], None],
 ) -> NeuralArtifact:
-    """The generator, brought to the released marginals if the settings ask for it."""
-    weights = network.generator_weights()
-    if settings.align_marginals:
-        aligned = align_marginals(weights, manifest.codebooks)
-        weights = aligned.weights
-        report(aligned.in_words())
-    weights = without_unreleased(weights, manifest.codebooks)
-    return NeuralArtifact(
-        kind="gan",
-        domain=manifest.domain,
-        architecture=weights.architecture(),
-        weights=weights.arrays(),
-        training=training,
-    )
-
-
-def _linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
-    linear = nn.Linear(n_in, n_out)
-    nn.init.normal_(linear.weight, std=math.sqrt(1 / n_in), generator=generator)
-    nn.init.zeros_(linear.bias)
-    return linear
-
-
-def _perceptron(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for n_in, n_out in itertools.pairwise(widths):
-        layers += [_linear(n_in, n_out, generator), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    """The generator's running average."""
+    return finished_decoder(network.generator_weights(), manifest, settings, training, report)

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from synth.models.sums import NoisySums
+
 
 class RowModel(nn.Module, ABC):
     """A network whose trained layers have a rule in `synth.train.ghost`, each used once a pass.
@@ -35,3 +37,15 @@ class RowModel(nn.Module, ABC):
 
     def after_step(self, step: int, steps: int) -> None:
         """Post-processing of the noisy weights, the same on every rank; it has no data to look at."""
+
+    def sums_before(self) -> NoisySums | None:
+        """What the network learns from noisy sums before the first step; None for nothing."""
+        return None
+
+    def sums_after(self) -> NoisySums | None:
+        """What it learns so after the last, with its released weights in place; not both."""
+        return None
+
+    def keep(self, state: Tensor) -> None:
+        """Take what the noisy sums taught: the last state of `sums_before` or `sums_after`."""
+        raise NotImplementedError("a network that asks for sums keeps what they teach")

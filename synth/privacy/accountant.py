@@ -57,10 +57,12 @@ def _epsilon(merged: tuple[Event, ...], delta: float) -> float:
 
 
 def calibrate_noise_multiplier(
-    prior: Sequence[Event], *, budget: Budget, sample_rate: float, steps: int
+    prior: Sequence[Event], *, budget: Budget, events: Callable[[float], Sequence[Event]]
 ) -> float:
-    """Smallest noise multiplier (to 0.1%) whose DP-SGD steps fit the budget on top of `prior`.
+    """Smallest noise multiplier (to 0.1%) whose events fit the budget on top of `prior`.
 
+    Args:
+      events: what a training releases by its noise multiplier; a larger one must cost less.
     Raises: ValueError if `prior` alone leaves nothing, or only noise above 10^4 would fit.
     """
     if epsilon(prior, budget.delta) >= budget.epsilon:
@@ -68,8 +70,8 @@ def calibrate_noise_multiplier(
     before = _merge(prior)
 
     def fits(noise_multiplier: float) -> bool:
-        event = DpSgdSteps(sample_rate=sample_rate, noise_multiplier=noise_multiplier, steps=steps)
-        return float(_compose([*before, event]).get_epsilon_for_delta(budget.delta)) <= budget.epsilon
+        composed = _compose([*before, *_merge(events(noise_multiplier))])
+        return float(composed.get_epsilon_for_delta(budget.delta)) <= budget.epsilon
 
     low, high = 0.05, 1.0
     while not fits(high):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from synth.config.choose import choose_model
-from synth.config.model import ModelKind
+from synth.config.choose import check_condition, choose_model
+from synth.config.model import Model, ModelKind
 from synth.config.train import Launcher, Train
 from synth.core.prepared import PreparedManifest
 from synth.errors import ConfigError
@@ -12,6 +12,8 @@ from synth.privacy.dpsgd import DpSgdPlan
 from synth.privacy.entry import Receipt
 from synth.run import Run
 from synth.stages.train_neural import spec_of_plan
+
+_OF_PLAN = ("sample_rate", "steps", "noise_multiplier", "max_grad_norm", "sums", "sums_noise_multiplier")
 
 
 def audit(run: Run) -> dict[str, Any]:
@@ -37,8 +39,10 @@ def audit(run: Run) -> dict[str, Any]:
     if config.privacy.epsilon is None:
         raise ConfigError("privacy.epsilon is null: there is no claim to audit")
     train = config.train.of(kind)
-    check_launcher(train.launcher)
-    plan, whose = _plan(run, kind, train, manifest)
+    check_launcher(train)
+    model = config.model.model_copy(update={"kind": kind})
+    check_condition(manifest.domain, model)
+    plan, whose = _plan(run, model, train, manifest)
     run.say(
         f"audit: {whose}: noise multiplier {plan.noise_multiplier:.4g}, sample rate {plan.sample_rate:.4g}, "
         f"{plan.steps} steps"
@@ -50,9 +54,9 @@ def audit(run: Run) -> dict[str, Any]:
         model_key=None,
         plan=plan,
         # No row is looked at, so that there is nothing to pay.
-        receipt=Receipt(entry=0, events=(plan.event,)),
+        receipt=Receipt(entry=0, events=plan.events),
         delta=config.privacy.delta,
-        model=config.model.model_copy(update={"kind": kind}),
+        model=model,
         train=train,
     )
     spark = run.spark if train.launcher is Launcher.SPARK else None
@@ -65,16 +69,16 @@ def audit(run: Run) -> dict[str, Any]:
     return result
 
 
-def _plan(run: Run, kind: ModelKind, train: Train, manifest: PreparedManifest) -> tuple[DpSgdPlan, str]:
+def _plan(run: Run, model: Model, train: Train, manifest: PreparedManifest) -> tuple[DpSgdPlan, str]:
     """The plan of the trained model if there is one of this kind, else of the training that would come."""
     path = run.workspace.model / "model.json"
-    if path.is_file() and (described := read_json(path))["kind"] == kind.value:
+    if path.is_file() and (described := read_json(path))["kind"] == model.kind.value:
         run.check_model()
         made = described["training"]
-        fields = {name: made[name] for name in ("sample_rate", "steps", "noise_multiplier", "max_grad_norm")}
+        fields = {name: made.get(name, 0) for name in _OF_PLAN}
         fields["expected_batch_size"] = made["sample_rate"] * manifest.n_units
         if not made["noise_multiplier"] > 0:
             raise ConfigError("the model was trained without privacy: there is no claim to audit")
-        return DpSgdPlan.uncharged(fields), f"the {kind.value} in {run.workspace.model.name}/"
-    plan = spec_of_plan(train).calibrate(run.caps(), manifest.n_units)
-    return plan, f"the {kind.value} that train would make"
+        return DpSgdPlan.uncharged(fields), f"the {model.kind.value} in {run.workspace.model.name}/"
+    plan = spec_of_plan(train, model).calibrate(run.caps(), manifest.n_units)
+    return plan, f"the {model.kind.value} that train would make"

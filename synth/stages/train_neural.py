@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
+from synth.config.choose import check_condition
 from synth.config.load import config_hash
-from synth.config.model import ModelKind
+from synth.config.model import Model, ModelKind
 from synth.config.train import Launcher, Train
 from synth.core.prepared import PreparedManifest
 from synth.lake.artifacts import artifact_digest, check_artifact, read_json, write_json
@@ -29,14 +30,15 @@ def train_neural(run: Run, kind: ModelKind) -> None:
     model = config.model.model_copy(update={"kind": kind})
     shaping = (train.steps, train.sample_rate, train.expected_batch_size, train.max_grad_norm)
     how = (train.clipping, train.noisy_loss, train.precision, train.learning_rate)
+    check_condition(manifest.domain, model)
     key = config_hash("train", model, *shaping, *how, config.privacy, upstream)
     run_folder = run.workspace.training / key[:16]
     with run.stage("train", run.workspace.model, key) as stage:
         if stage is None:
             return
         check_artifact(run.workspace.prepared)
-        check_launcher(train.launcher)
-        plan, receipt = _charged_plan(run, train, manifest, run_folder)
+        check_launcher(train)
+        plan, receipt = _charged_plan(run, train, model, manifest, run_folder)
         stage.parameters({f"dp_sgd.{name}": value for name, value in plan.to_dict().items()})
         spec = TrainSpec(
             prepared=run.workspace.prepared,
@@ -62,7 +64,7 @@ def train_neural(run: Run, kind: ModelKind) -> None:
 
 
 def _charged_plan(
-    run: Run, train: Train, manifest: PreparedManifest, run_folder: Path
+    run: Run, train: Train, model: Model, manifest: PreparedManifest, run_folder: Path
 ) -> tuple[DpSgdPlan, Receipt]:
     """The training plan with its receipt: of an interrupted training if there is one, else a new one."""
     note = run_folder / "charge.json"
@@ -72,17 +74,18 @@ def _charged_plan(
         receipt = run.ledger.receipt(run.config.name, paid["entry"])
         run.say(f"train: going on with the training that entry {receipt.entry} paid for")
         return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
-    caps, spec = run.caps(), spec_of_plan(train)
+    caps, spec = run.caps(), spec_of_plan(train, model)
     plan = spec.calibrate(caps, manifest.n_units) if caps else spec.without_privacy(manifest.n_units)
-    receipt = run.reserve("train", (plan.event,))
+    receipt = run.reserve("train", plan.events)
     shutil.rmtree(run_folder, ignore_errors=True)
     run_folder.mkdir(parents=True)
     write_json(note, {"entry": receipt.entry, "plan": plan.to_dict()})
     return plan, receipt
 
 
-def spec_of_plan(train: Train) -> DpSgdSpec:
+def spec_of_plan(train: Train, model: Model) -> DpSgdSpec:
     """What the settings of a kind of model want of a plan."""
+    sums, share = model.noisy_sums
     assert train.expected_batch_size is not None, "Train.of has filled it in"
     return DpSgdSpec(
         steps=train.steps,
@@ -90,4 +93,6 @@ def spec_of_plan(train: Train) -> DpSgdSpec:
         sample_rate=train.sample_rate,
         expected_batch_size=train.expected_batch_size,
         loss_ratio=_LOSS_RATIO if train.noisy_loss else 0.0,
+        sums=sums,
+        sums_share=share,
     )

@@ -5,30 +5,27 @@ unit can be. No row of the table takes part, so that watching costs no budget.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from synth.core.domain import Domain
 from synth.models.layers import ColumnEmbedding
 from synth.models.rows import RowModel
+from synth.models.sums import NoisySums
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.batch import Batch, batch_of
 from synth.train.collective import Collective
-from synth.train.noise import gaussian_noise
-from synth.train.sampler import os_entropy_generator, poisson_steps
-from synth.train.step import (
-    Batch,
-    DrawNoise,
-    NoisyStep,
-    StepSettings,
-    clip_and_sum,
-    noisy_step,
-    sum_clipped_gradients,
-)
+from synth.train.randomness import Randomness
+from synth.train.sampler import os_entropy_generator
+from synth.train.shard import Shard
+from synth.train.step import StepSettings, clip_and_sum, sum_clipped_gradients
+from synth.train.steps import Setting, take_steps
+from synth.train.sums import noisy_sum
 
 CANARIES = 2000
 EMPTY_STEPS = 20
@@ -36,8 +33,6 @@ _LENGTH = 10.0
 """Of a canary's gradient, in clipping norms."""
 _SEEN_PER_WORLD = 10_000
 _CHECKED_ROWS = 32
-
-TakeStep = Callable[..., NoisyStep]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +43,9 @@ class Seen:
       empty: float32 [steps, m], sums of empty batches.
       without, with_canary: [n] each, a canary's coordinate where it took no part, and where it did.
       scores: [m], each canary's coordinate added up over all planned steps; `included`: [m], whether its coin
-        let it be sampled.
+        gave it a row; without one it is sampled all the same, and adds nothing.
       batch_sizes: [steps], how many joined each of them over all ranks; `n_sampled`: of how many.
+      sums_without, sums_with_canary: [n] each, as above in the sums beside the steps; empty without any.
       rule_error: distance of the network's clipped sum from that of units one by one, in clipping norms.
     """
 
@@ -60,6 +56,8 @@ class Seen:
     included: NDArray[np.bool_]
     batch_sizes: NDArray[np.float64]
     n_sampled: int
+    sums_without: NDArray[np.float64]
+    sums_with_canary: NDArray[np.float64]
     rule_error: float
 
 
@@ -78,6 +76,18 @@ class CanaryNetwork(RowModel):
         return self._length * self.embedding(codes).sum((-2, -1))
 
 
+class CanarySums(NoisySums):
+    """A coordinate for each canary, longer than the norm to which a unit's part is cut."""
+
+    turns, start = 1, torch.zeros(0)
+
+    def statistics(self, codes: Tensor, weights: Tensor, normals: Tensor, state: Tensor) -> Tensor:
+        return _LENGTH * nn.functional.one_hot(codes[:, 0, 0], CANARIES) * weights
+
+    def updated(self, state: Tensor, sums: Tensor, turn: int) -> Tensor:
+        return state
+
+
 def observe(
     plan: DpSgdPlan,
     *,
@@ -86,54 +96,91 @@ def observe(
     collective: Collective,
     settings: StepSettings,
     report: Callable[[str], None] = lambda _: None,
-    draw_noise: DrawNoise = gaussian_noise,
-    sampling: np.random.Generator | None = None,
-    take_step: TakeStep = noisy_step,
+    randomness: Randomness | None = None,
 ) -> Seen:
-    """Run the planned training on canaries in place of rows, through the same step, ranks and sampler.
+    """Run the planned training on canaries in place of rows, through the same loop, ranks and sampler.
 
     Args:
       plan: of the training to audit; its loss is not watched.
       network, domain: whose layers' rules are compared with units one by one.
-      draw_noise, sampling, take_step: the product's own; tests plant faults in them.
+      randomness: the product's own; tests plant faults in it.
     Returns: the same on every rank.
     """
-    plan = replace(plan, loss_ratio=0.0)
-    rng = sampling or os_entropy_generator()
+    randomness = randomness or Randomness.from_os()
     coins = _shared_coins(collective)
-    watched = CanaryNetwork(CANARIES, _LENGTH * plan.max_grad_norm)
     mine = np.arange(collective.rank, CANARIES, collective.size)
-
-    def seen_sum(units: NDArray[np.int64]) -> NDArray[np.float32]:
-        step = take_step(
-            watched, _units(units), plan=plan, collective=collective, settings=settings, draw_noise=draw_noise
-        )
-        seen: NDArray[np.float32] = (step.gradient * plan.expected_batch_size / plan.max_grad_norm).numpy()
-        return seen
-
+    setting = Setting(
+        plan=replace(plan, loss_ratio=0.0),
+        step=settings,
+        shard=_shard(mine, coins[mine]),
+        row_weight=1.0,
+        learning_rate=0.01,
+        collective=collective,
+        randomness=randomness,
+    )
     report("audit: sums of empty batches")
-    empty = np.stack([seen_sum(mine[:0]) for _ in range(EMPTY_STEPS)])
+    empty = np.stack(
+        [seen for seen, _ in _seen(replace(setting, shard=_shard(mine[:0], coins[:0])), EMPTY_STEPS)]
+    )
     report("audit: sums with and without each canary")
-    there = mine[coins[mine]]
+    everyone = replace(setting, plan=replace(setting.plan, sample_rate=1.0))
     # So many that an error of a fifth in mu = 1 / noise_multiplier stands out.
-    n_worlds = math.ceil(max(_SEEN_PER_WORLD, (44 * plan.noise_multiplier) ** 2) / (CANARIES // 2))
-    worlds = np.stack([seen_sum(there) for _ in range(n_worlds)]).astype(np.float64)
+    worlds = np.stack([seen for seen, _ in _seen(everyone, _n_worlds(plan.noise_multiplier))])
+    of_sums = np.empty((0, CANARIES))
+    if plan.sums:
+        report("audit: noisy sums with and without each canary")
+        of_sums = np.stack([_seen_sum(setting) for _ in range(_n_worlds(plan.sums_noise_multiplier))])
     report(f"audit: a training of {plan.steps} steps with {CANARIES} canaries")
     scores, sizes = np.zeros(CANARIES), np.zeros(plan.steps)
-    steps = poisson_steps(len(mine), sample_rate=plan.sample_rate, steps=plan.steps, rng=rng)
-    for number, joined in enumerate(steps):
-        units = mine[joined]
-        sizes[number] = len(units)
-        scores += seen_sum(units[coins[units]])
+    for number, (seen, size) in enumerate(_seen(setting, plan.steps)):
+        scores += seen
+        sizes[number] = size
     return Seen(
         empty=empty,
-        without=worlds[:, ~coins].ravel(),
-        with_canary=worlds[:, coins].ravel(),
+        without=worlds[:, ~coins].ravel().astype(np.float64),
+        with_canary=worlds[:, coins].ravel().astype(np.float64),
         scores=scores,
         included=coins,
         batch_sizes=collective.sum(torch.from_numpy(sizes.astype(np.float32))).numpy().astype(np.float64),
         n_sampled=CANARIES,
+        sums_without=of_sums[:, ~coins].ravel(),
+        sums_with_canary=of_sums[:, coins].ravel(),
         rule_error=rule_error(network, domain, plan, settings),
+    )
+
+
+def _n_worlds(noise_multiplier: float) -> int:
+    return math.ceil(max(_SEEN_PER_WORLD, (44 * noise_multiplier) ** 2) / (CANARIES // 2))
+
+
+def _seen(setting: Setting, count: int) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """The sum of each step, in clipping norms, and how many of this rank's canaries were in it."""
+    plan = setting.plan
+    watched = CanaryNetwork(CANARIES, _LENGTH * plan.max_grad_norm)
+    optimizer = torch.optim.Adam(watched.parameters())
+    for taken in take_steps(watched, optimizer, first=0, count=count, setting=setting):
+        gradient = taken.released.gradient
+        yield (gradient * plan.expected_batch_size / plan.max_grad_norm).numpy(), len(taken.batch.codes)
+
+
+def _seen_sum(setting: Setting) -> NDArray[np.float64]:
+    """One noisy sum over all canaries that are there."""
+    everyone = np.arange(setting.shard.n_units)
+    total = noisy_sum(
+        CanarySums(),
+        torch.zeros(0),
+        [batch_of(setting.shard, everyone, 1.0, 0, setting.randomness.sampling)],
+        noise_multiplier=setting.plan.sums_noise_multiplier,
+        collective=setting.collective,
+        draw_noise=setting.randomness.draw_noise,
+    )
+    return total.numpy().astype(np.float64)
+
+
+def _shard(canaries: NDArray[np.int64], included: NDArray[np.bool_]) -> Shard:
+    """A unit for each canary, of one coded row if it is included, else of none. [n], [n]."""
+    return Shard(
+        codes=canaries[included, None].astype(np.uint16), starts=np.concatenate([[0], np.cumsum(included)])
     )
 
 
@@ -164,11 +211,3 @@ def _shared_coins(collective: Collective) -> NDArray[np.bool_]:
     own = torch.from_numpy((os_entropy_generator().random(CANARIES) < 0.5).astype(np.float32))
     coins: NDArray[np.bool_] = collective.broadcast(own).numpy() > 0.5
     return coins
-
-
-def _units(units: NDArray[np.int64]) -> Batch:
-    return Batch(
-        codes=torch.from_numpy(units)[:, None, None],
-        weights=torch.ones(len(units), 1),
-        normals=torch.zeros(len(units), 1, 0),
-    )

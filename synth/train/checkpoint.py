@@ -8,7 +8,7 @@ operating system, afresh.
 
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Checkpoint:
 
     @staticmethod
     def from_bytes(content: bytes) -> "Checkpoint":
-        return Checkpoint(**torch.load(io.BytesIO(content), weights_only=True))
+        return Checkpoint(**torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"))
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -70,7 +70,7 @@ def last_checkpoint(folder: Path, *, entry: int, fresh: Checkpoint) -> Checkpoin
             raise TrainingError(
                 f"{folder / _CHECKPOINT} is damaged; training must be charged anew"
             ) from error
-    return Checkpoint(**{**vars(kept), "drawn": drawn})
+    return replace(kept, drawn=drawn)
 
 
 def agree(collective: Collective, checkpoint: Checkpoint) -> Checkpoint:

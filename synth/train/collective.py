@@ -1,9 +1,13 @@
 """What ranks do together: add up a vector, and agree on rank 0's."""
 
-from typing import Protocol
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+_STEPS_BETWEEN_CHECKS = 50
 
 
 class Collective(Protocol):
@@ -21,6 +25,10 @@ class Collective(Protocol):
     def local_size(self) -> int:
         """Number of ranks on this machine."""
 
+    @property
+    def local_rank(self) -> int:
+        """Which of this machine's ranks this is, 0 .. local_size-1."""
+
     def sum(self, vector: Tensor) -> Tensor:
         """Sum of all ranks' vectors, the same on every rank; a plain sum, never an average."""
 
@@ -34,6 +42,7 @@ class SingleProcess:
     rank = 0
     size = 1
     local_size = 1
+    local_rank = 0
 
     def sum(self, vector: Tensor) -> Tensor:
         return vector
@@ -50,9 +59,16 @@ class HorovodCollective:
 
         hvd.init()
         self._hvd = hvd
-        self.rank: int = hvd.rank()
-        self.size: int = hvd.size()
-        self.local_size: int = hvd.local_size()
+        self._look()
+
+    def _look(self) -> None:
+        """Who is there, and who on this machine: Horovod takes two names of one host for two."""
+        self.rank: int = self._hvd.rank()
+        self.size: int = self._hvd.size()
+        hosts = self._hvd.allgather_object(socket.gethostname(), name="hosts")
+        here = [rank for rank, host in enumerate(hosts) if host == hosts[self.rank]]
+        self.local_size = len(here)
+        self.local_rank = here.index(self.rank)
 
     def sum(self, vector: Tensor) -> Tensor:
         if vector.dtype != torch.float32:
@@ -72,3 +88,43 @@ class HorovodCollective:
     def close(self) -> None:
         """Leave; every rank must."""
         self._hvd.shutdown()
+
+    def run_elastic(self, work: "Callable[[Elastic], None]") -> None:
+        """Do the work, and again from its start each time that ranks are lost or join, with those there are.
+
+        Under Horovod's elastic launcher. A collective that a lost rank interrupts raises through `work`; what
+        a survivor had in memory is still there when `work` is called again.
+        """
+        import horovod.common.elastic
+        import horovod.torch.elastic
+
+        looked = True  # when this was made: a rank that joins must not look more often than the others
+
+        def attempt(state: Any) -> None:
+            nonlocal looked
+            if not looked:
+                self._look()
+            looked = False
+            work(Elastic(state.check_host_updates))
+
+        class Ranks(horovod.common.elastic.State):
+            """Nothing for Horovod to keep: the work itself brings all ranks to where rank 0 is."""
+
+            def save(self) -> None: ...
+            def restore(self) -> None: ...
+            def sync(self) -> None: ...
+
+        state = Ranks(bcast_object=self._hvd.broadcast_object, get_rank=self._hvd.rank)
+        horovod.torch.elastic.run(attempt)(state)
+
+
+class Elastic:
+    """Between steps, makes room for ranks that join."""
+
+    def __init__(self, check_hosts: Callable[[], None]) -> None:
+        self._check_hosts = check_hosts
+
+    def after_step(self, done: int) -> None:
+        """Ask, now and then and on every rank after the same step, whether hosts came; interrupts if so."""
+        if done % _STEPS_BETWEEN_CHECKS == 0:
+            self._check_hosts()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from synth.errors import TrainingError
 from synth.lake.artifacts import read_json, write_json
 from synth.privacy import accountant
-from synth.privacy.budget import DpSgdSteps
-from synth.train.progress import CURVE, reserve_steps
+from synth.train.progress import CURVE, note_sums, reserve_steps
 from synth.train.ranks import Report, run_ranks
 from synth.train.spec import AUDIT, Job, TrainSpec
 
@@ -88,16 +87,19 @@ def _curve(spec: TrainSpec) -> Iterator[tuple[int, Mapping[str, float]]]:
 
 
 def _epsilon_by_step(spec: TrainSpec) -> tuple[tuple[int, float], ...]:
-    """Epsilon of the training alone at a few steps; computed once, for each takes part of a second."""
+    """Epsilon of the training alone at a few steps; computed once, for each takes part of a second.
+
+    Sums count from the start, whenever they are taken.
+    """
     plan = spec.plan
     if not plan.is_private:
         return ()
-    steps = sorted({max(1, plan.steps * i // _EPSILON_POINTS) for i in range(1, _EPSILON_POINTS + 1)})
-    events = [
-        DpSgdSteps(sample_rate=plan.sample_rate, noise_multiplier=plan.noise_multiplier, steps=n)
-        for n in steps
-    ]
-    return tuple((n, accountant.epsilon([event], spec.delta)) for n, event in zip(steps, events, strict=True))
+    numbers = sorted({max(1, plan.steps * i // _EPSILON_POINTS) for i in range(1, _EPSILON_POINTS + 1)})
+    so_far = [replace(plan, steps=number).events for number in numbers]
+    return tuple(
+        (number, accountant.epsilon(events, spec.delta))
+        for number, events in zip(numbers, so_far, strict=True)
+    )
 
 
 def _open_run_folder(spec: TrainSpec) -> None:
@@ -112,11 +114,17 @@ def _open_run_folder(spec: TrainSpec) -> None:
         if earlier["entry"] != spec.receipt.entry:
             for name in ("checkpoint.pt", CURVE, "loss.jsonl", "outcome.json"):
                 (spec.run_folder / name).unlink(missing_ok=True)
-            reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+            _open_notes(spec)
         elif any(earlier[name] != spec.to_dict()[name] for name in ("prepared", "plan", "model")):
             raise TrainingError(
                 f"ledger entry {spec.receipt.entry} was spent on a training with other settings; charge anew"
             )
     else:
-        reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+        _open_notes(spec)
     write_json(spec_file, spec.to_dict())
+
+
+def _open_notes(spec: TrainSpec) -> None:
+    """Say that nothing is drawn yet."""
+    reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+    note_sums(spec.run_folder, entry=spec.receipt.entry, drawn=0, state=None)

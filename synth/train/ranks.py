@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, assert_never
 
-from synth.config.train import Launcher
+from synth.config.train import Launcher, Train
 from synth.errors import TrainingError
 from synth.train.spec import Job, TrainSpec
 
@@ -81,11 +82,13 @@ def _run_horovodrun(spec: TrainSpec, progress: Report, job: Job) -> None:
         raise TrainingError(f"training failed: {cause}; see {log}")
 
 
-def check_launcher(launcher: Launcher) -> None:
+def check_launcher(train: Train) -> None:
     """Raise TrainingError if the launcher's programs are missing: for asking before anything is charged."""
-    if launcher is Launcher.HOROVODRUN:
+    if train.launcher is Launcher.HOROVODRUN:
         _horovodrun()
-    if launcher is not Launcher.SINGLE and importlib.util.find_spec("horovod") is None:
+    if train.discovery is not None and not os.access(train.discovery, os.X_OK):
+        raise TrainingError(f"train.discovery: {train.discovery} is no program that can be run; chmod +x it")
+    if train.launcher is not Launcher.SINGLE and importlib.util.find_spec("horovod") is None:
         raise TrainingError("horovod is not installed; see deploy/horovod, or set train.launcher: single")
 
 
@@ -99,16 +102,35 @@ def _horovodrun() -> str:
 
 def _horovodrun_command(program: str, spec: TrainSpec, job: Job) -> list[str]:
     train = spec.train
-    interface = train.network_interface or (None if train.hosts else _LOOPBACK)
+    interface = train.network_interface or (None if train.hosts or train.discovery else _LOOPBACK)
+    where: tuple[str, ...] = ("-H", train.hosts) if train.hosts else ()
+    if train.min_ranks is not None and job is Job.TRAIN:
+        script = Path(train.discovery).resolve() if train.discovery else _hosts_script(spec)
+        least = ("--min-np", str(train.min_ranks), "--max-np", str(train.ranks))
+        where = (*least, "--host-discovery-script", str(script))
     return [
         program,
         "--gloo",
         *("-np", str(train.ranks)),
         *(("--network-interface", interface) if interface else ()),
-        *(("-H", train.hosts) if train.hosts else ()),
+        *where,
         *(sys.executable, "-m", "synth.train.worker", "--spec", str(spec.run_folder / "spec.json")),
         *("--job", job.value),
     ]
+
+
+def _hosts_script(spec: TrainSpec) -> Path:
+    """A script that names the same hosts whenever Horovod asks for them."""
+    train = spec.train
+    # A host that lost a rank is given up whole: this machine goes by two names, so that one of them stays.
+    half = train.ranks // 2
+    local = [f"localhost:{train.ranks - half}", *([f"127.0.0.1:{half}"] if half else [])]
+    hosts = train.hosts.split(",") if train.hosts else local
+    script = spec.run_folder / "hosts.sh"
+    lines = [f"echo {shlex.quote(host.strip())}" for host in hosts]
+    script.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    script.chmod(0o700)
+    return script
 
 
 def _run_on_spark(spec: TrainSpec, spark: "SparkSession", progress: Report, job: Job) -> None:

@@ -51,7 +51,7 @@ class TrainSpec:
     def __post_init__(self) -> None:
         if self.train.learning_rate is None:
             raise ValueError("the training settings are not yet those of a kind of model")
-        if self.plan.event not in self.receipt.events:
+        if not self.plan.is_paid_by(self.receipt.events):
             raise ValueError("the ledger's entry does not pay for this training plan")
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ backward and overwrites the clipped, noised one; it must never wrap the optimize
 """
 
 import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import assert_never
@@ -13,30 +12,13 @@ from typing import assert_never
 import torch
 from torch import Tensor, nn
 
-from synth.config.train import Clipping, Precision
+from synth.config.train import Clipping, Precision, Train
 from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.batch import Batch
 from synth.train.collective import Collective
 from synth.train.ghost import Pass, recorded, squared_norms, trained_layers, weighted_sums
-
-DrawNoise = Callable[[int, float], Tensor]
-"""(length, standard deviation) -> float32 [length]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """The privacy units that joined a step on this rank, each padded to the same number of rows.
-
-    Attributes:
-      codes: int64 [U, R, K]; U may be 0.
-      weights: float32 [U, R]; of each row in its unit's loss; 0 for padding.
-      normals: float32 [U, R, latent]; the draws that the loss needs, made before any cutting into
-        physical batches, so that cutting never changes the sum.
-    """
-
-    codes: Tensor
-    weights: Tensor
-    normals: Tensor
+from synth.train.randomness import DrawNoise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +34,13 @@ class StepSettings:
     physical_batch_size: int
     clipping: Clipping = Clipping.FLAT
     precision: Precision = Precision.FLOAT32
+
+    @staticmethod
+    def of(train: Train) -> "StepSettings":
+        """Those of the training settings."""
+        return StepSettings(
+            physical_batch_size=train.physical_batch_size, clipping=train.clipping, precision=train.precision
+        )
 
 
 def clip_factors(norms: Tensor, max_grad_norm: float) -> Tensor:
@@ -99,9 +88,7 @@ def sum_clipped_gradients(
     total = torch.zeros(n_parameters + 1, device=batch.weights.device)
     n_at_once = max(1, settings.physical_batch_size // max(n_rows, 1))
     for start in range(0, n_units, n_at_once):
-        units = slice(start, start + n_at_once)
-        part = Batch(codes=batch.codes[units], weights=batch.weights[units], normals=batch.normals[units])
-        total += _sum_clipped(model, part, max_grad_norm, settings)
+        total += _sum_clipped(model, batch.of(slice(start, start + n_at_once)), max_grad_norm, settings)
     return total
 
 

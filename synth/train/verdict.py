@@ -54,7 +54,7 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
     silence = mean_range(noise, len(seen.without))
     n, rate = seen.n_sampled, plan.sample_rate
     spread = n * rate * (1 - rate)
-    claimed = accountant.epsilon([plan.event], _DELTA)
+    claimed = accountant.epsilon(plan.events, _DELTA)
     checks = [
         Check(name="noise of empty batches", figure=_mean_square(seen.empty) / noise**2, low=low, high=high),
         Check(
@@ -78,6 +78,8 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
         ),
         Check(name="gradients, one by one", figure=seen.rule_error, low=0.0, high=_MOST_RULE_ERROR),
     ]
+    if plan.sums:
+        checks += _of_sums(seen, plan.sums_noise_multiplier)
     if spread > 0:
         away = mean_range(math.sqrt(spread), len(seen.batch_sizes))
         mean = float(seen.batch_sizes.mean())
@@ -87,6 +89,18 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
         # Counts are not quite normal: their squares spread a little more.
         checks.append(Check(name="spread of units a step", figure=figure, low=0.9 * low, high=1.1 * high))
     return tuple(checks)
+
+
+def _of_sums(seen: Seen, noise: float) -> list[Check]:
+    """Of the noisy sums beside the steps: how much noise, and how much of a unit."""
+    low, high = noise_range(seen.sums_without.size)
+    signal = mean_range(noise, len(seen.sums_with_canary))
+    figure = _mean_square(seen.sums_without) / noise**2
+    mean = float(seen.sums_with_canary.mean())
+    return [
+        Check(name="noise of sums", figure=figure, low=low, high=high),
+        Check(name="signal of a canary in sums", figure=mean, low=1 - signal, high=1 + signal),
+    ]
 
 
 def _mean_square(values: np.ndarray) -> float:

@@ -18,13 +18,17 @@ from synth.errors import SynthError
 from synth.lake.artifacts import artifact_digest, read_json, write_artifact, write_json
 from synth.models.artifact import TrainingRecord
 from synth.models.neural import build_network, finished
+from synth.models.sums import NoisySums
 from synth.train.canaries import observe
-from synth.train.collective import Collective, HorovodCollective
-from synth.train.loop import Randomness, train
+from synth.train.collective import Collective, Elastic, HorovodCollective
+from synth.train.device import training_device
+from synth.train.loop import Training, train
 from synth.train.progress import sole_trainer
+from synth.train.randomness import Randomness
 from synth.train.shard import read_shard
 from synth.train.spec import AUDIT, Job, TrainSpec
 from synth.train.step import StepSettings
+from synth.train.sums import take_sums
 from synth.train.verdict import verdict
 
 PROGRESS_MARK = "progress: "
@@ -42,36 +46,81 @@ def run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], No
 
     Raises: TrainingError if another process trains under the same charge.
     """
+    run_share(spec, _new_training(spec, collective), collective, report)
+
+
+def run_share(
+    spec: TrainSpec,
+    training: Training,
+    collective: Collective,
+    report: Callable[[str], None],
+    after_step: Callable[[int], None] = lambda _: None,
+) -> None:
+    """`run_rank` of a training that may have begun with more ranks."""
     with sole_trainer(spec.run_folder) if collective.rank == 0 else nullcontext():
-        _run_rank(spec, collective, report)
+        _run_share(spec, training, collective, report, after_step)
 
 
-def _run_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], None]) -> None:
+def _new_training(spec: TrainSpec, collective: Collective) -> Training:
+    manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
+    assert spec.train.learning_rate is not None, "a TrainSpec has one"
+    device = training_device(spec.train.device, collective.local_rank)
+    return Training(build_network(manifest, spec.model), spec.train.learning_rate, device)
+
+
+def _run_share(
+    spec: TrainSpec,
+    training: Training,
+    collective: Collective,
+    report: Callable[[str], None],
+    after_step: Callable[[int], None],
+) -> None:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     shard = read_shard(spec.prepared, manifest, rank=collective.rank, size=collective.size)
-    network = build_network(manifest, spec.model)
+    # A row weighs the same whoever owns it, and a mean unit weighs 1: both counts are released.
+    row_weight = manifest.n_units / manifest.n_rows
+    randomness, network = Randomness.from_os(), training.model
+
+    def learn_sums(sums: NoisySums | None) -> None:
+        if sums is not None:
+            network.keep(
+                take_sums(
+                    sums,
+                    spec,
+                    shard=shard,
+                    row_weight=row_weight,
+                    n_normals=network.n_normals,
+                    collective=collective,
+                    randomness=randomness,
+                    device=training.device,
+                    report=report,
+                )
+            )
+
     began = time.monotonic()
-    end = train(
+    learn_sums(network.sums_before())
+    train(
         spec,
-        model=network,
+        training,
         shard=shard,
-        # A row weighs the same whoever owns it, and a mean unit weighs 1: both counts are released.
-        row_weight=manifest.n_units / manifest.n_rows,
+        row_weight=row_weight,
         collective=collective,
-        randomness=Randomness.from_os(),
+        randomness=randomness,
         report=report,
+        after_step=after_step,
     )
+    if network.averages:
+        vector_to_parameters(training.average, network.trained().parameters())
+    learn_sums(network.sums_after())
     if collective.rank != 0:
         return
     seconds = time.monotonic() - began
-    if network.averages:
-        vector_to_parameters(end.average, network.trained().parameters())
-    record = training_record(spec, manifest, steps=end.step)
-    artifact = finished(network, manifest, spec.model, record, report)
+    record = training_record(spec, manifest, steps=training.step)
+    artifact = finished(network.cpu(), manifest, spec.model, record, report)
     with write_artifact(spec.model_folder, spec.model_key) as staging:
         artifact.save(staging)
-    write_json(spec.run_folder / "outcome.json", {"steps": end.step, "seconds": seconds})
+    write_json(spec.run_folder / "outcome.json", {"steps": training.step, "seconds": seconds})
 
 
 def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) -> TrainingRecord:
@@ -86,6 +135,8 @@ def training_record(spec: TrainSpec, manifest: PreparedManifest, *, steps: int) 
         noise_multiplier=plan.noise_multiplier,
         max_grad_norm=plan.max_grad_norm,
         sample_rate=plan.sample_rate,
+        sums=plan.sums,
+        sums_noise_multiplier=plan.sums_noise_multiplier,
         entries=(*manifest.entries, spec.receipt.entry),
         prepared=artifact_digest(spec.prepared),
     )
@@ -95,11 +146,17 @@ def _statement(spec: TrainSpec, manifest: PreparedManifest) -> str:
     plan = spec.plan
     _, epsilon = spec.epsilon_by_step[-1]
     loss = f", its loss beside it scaled to {plan.loss_ratio:g} of that" if plan.loss_ratio else ""
+    sums = (
+        f"; beside the steps {plan.sums} sums over all units, each unit's part of L2 norm 1 at most, got "
+        f"noise of {plan.sums_noise_multiplier:.6g}"
+        if plan.sums
+        else ""
+    )
     return (
         f"Trained by DP-SGD under add/remove of one privacy unit ({manifest.schema.unit}): each unit "
         f"joins each of {plan.steps} steps with probability {plan.sample_rate:.6g}, its gradient is "
         f"clipped to L2 norm {plan.max_grad_norm:g}{loss}, and Gaussian noise of {plan.noise_multiplier:.6g} "
-        "times the norm of the whole is added to each sum. This training alone is "
+        f"times the norm of the whole is added to each sum{sums}. This training alone is "
         f"({epsilon:.6g}, {spec.delta:g})-differentially private; the ledger of table "
         f"{manifest.schema.name!r} holds it as entry {spec.receipt.entry}, beside everything else that "
         "was spent on the table."
@@ -125,15 +182,12 @@ def audit_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], 
     """
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
-    train = spec.train
     seen = observe(
         spec.plan,
         network=build_network(manifest, spec.model),
         domain=manifest.domain,
         collective=collective,
-        settings=StepSettings(
-            physical_batch_size=train.physical_batch_size, clipping=train.clipping, precision=train.precision
-        ),
+        settings=StepSettings.of(spec.train),
         report=report if collective.rank == 0 else lambda _: None,
     )
     if collective.rank == 0:
@@ -143,15 +197,34 @@ def audit_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], 
 
 def run_horovod_rank(spec: TrainSpec, job: Job = Job.TRAIN) -> None:
     """One rank of a Horovod job; a failure is told in one marked line that holds no data, and raised."""
+
+    def report(line: str) -> None:
+        print(PROGRESS_MARK + line, flush=True)
+
     try:
         collective = HorovodCollective()
         try:
-            perform(job)(spec, collective, lambda line: print(PROGRESS_MARK + line, flush=True))
+            if job is Job.TRAIN and spec.train.min_ranks is not None:
+                _run_elastic(spec, collective, report)
+            else:
+                perform(job)(spec, collective, report)
         finally:
             collective.close()
     except Exception as error:
         print(CAUSE_MARK + readable_cause(error), flush=True)
         raise
+
+
+def _run_elastic(spec: TrainSpec, collective: HorovodCollective, report: Callable[[str], None]) -> None:
+    """Train with the ranks that there are: when one is lost or joins, the others go on from their memory."""
+    training = _new_training(spec, collective)
+
+    def share(elastic: Elastic) -> None:
+        if training.is_live and collective.rank == 0:
+            report(f"going on with {collective.size} rank(s) after step {training.step}")
+        run_share(spec, training, collective, report, elastic.after_step)
+
+    collective.run_elastic(share)
 
 
 def readable_cause(error: Exception) -> str:

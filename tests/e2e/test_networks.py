@@ -77,14 +77,40 @@ def test_the_training_curve_is_tracked_with_the_loss_that_was_paid_for(trained: 
     assert len(points) > 3
 
 
+# The budget is spent: a higher one pays for each training.
 @pytest.mark.parametrize(
-    ("sets", "epsilon"), [((), 6), (("model.gan.condition=ward", "model.gan.loss=wasserstein"), 12)]
+    ("kind", "sets", "epsilon"),
+    [
+        ("gan", (), 6),
+        ("gan", ("model.gan.condition=ward", "model.gan.loss=wasserstein"), 12),
+        ("vae", ("model.vae.prior=clusters", "model.vae.condition=ward"), 20),
+        ("vae", ("model.vae.prior=mixture", "model.vae.variational=false", "train.launcher=spark"), 30),
+    ],
 )
-def test_a_gan_is_trained_and_drawn_from(trained: Project, sets: tuple[str, ...], epsilon: int) -> None:
-    # The budget is spent: a higher one pays for each training.
-    more = ("model.kind=gan", *sets, f"privacy.epsilon={epsilon}", "train.steps=5", "train.noisy_loss=false")
+def test_other_networks_are_trained_and_drawn_from(
+    trained: Project, kind: str, sets: tuple[str, ...], epsilon: int
+) -> None:
+    more = (f"model.kind={kind}", *sets, f"privacy.epsilon={epsilon}", "train.steps=5")
+    if with_ward := f"model.{kind}.condition=ward" in sets:
+        more += ("generate.fix={ward: north}",)
+    entries = len(trained.entries())
     for stage in ("train", "generate"):
-        done = inside(*trained.arguments(stage, *more))
+        done = inside(*trained.arguments(stage, *more, "train.noisy_loss=false"))
         assert done.code == 0, done.stderr
-    assert trained.json("model", "model.json")["kind"] == "gan"
-    assert pq.read_table(trained.synthetic).num_rows == 1000
+    assert len(trained.entries()) == entries + 1
+    model = trained.json("model", "model.json")
+    assert model["kind"] == kind
+    assert model["training"]["sums"] == (6 if kind == "vae" else 0)
+    rows = pq.read_table(trained.synthetic, columns=["ward"]).to_pydict()
+    assert len(rows["ward"]) == 1000
+    assert (set(rows["ward"]) == {"north"}) == with_ward
+
+
+def test_a_condition_that_is_not_learned_is_refused_before_any_charge(trained: Project) -> None:
+    entries = len(trained.entries())
+    for command in ("train", "audit"):
+        sets = ("model.kind=vae", "model.vae.condition=nothing", "privacy.epsilon=40")
+        done = inside(*trained.arguments(command, *sets))
+        assert done.code == 2
+        assert "model.vae.condition: 'nothing' is no learned column" in done.error
+    assert len(trained.entries()) == entries

@@ -66,11 +66,11 @@ def make_spec(prepared: Path, tmp_path: Path) -> Callable[..., object]:
     """A specification of a tiny private training by the launcher of that name."""
     from synth.train.spec import TrainSpec
 
-    def make(launcher: str, **train: object) -> TrainSpec:
-        event = DpSgdSteps(sample_rate=0.1, noise_multiplier=3.0, steps=STEPS)
+    def make(launcher: str, steps: int = STEPS, **train: object) -> TrainSpec:
+        event = DpSgdSteps(sample_rate=0.1, noise_multiplier=3.0, steps=steps)
         fields = {
             "sample_rate": 0.1,
-            "steps": STEPS,
+            "steps": steps,
             "noise_multiplier": 3.0,
             "max_grad_norm": 1.0,
             "expected_batch_size": 40.0,
@@ -84,7 +84,7 @@ def make_spec(prepared: Path, tmp_path: Path) -> Callable[..., object]:
             receipt=Receipt(entry=2, events=(event,)),
             delta=1e-5,
             model=Model(kind=ModelKind.VAE, vae=VaeSettings(latent=2, hidden=(8,))),
-            train=Train.model_validate({"launcher": launcher, "ranks": 2, "steps": STEPS, **train}).of(
+            train=Train.model_validate({"launcher": launcher, "ranks": 2, "steps": steps, **train}).of(
                 ModelKind.VAE
             ),
         )

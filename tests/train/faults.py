@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from ranks import DOMAIN, make_model
 from torch import Tensor
 
-from synth.core.domain import Domain
 from synth.lake.artifacts import write_json
-from synth.models.vae import Vae
-from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train import step as engine
+from synth.train import steps as loop
 from synth.train.canaries import observe
 from synth.train.collective import HorovodCollective
 from synth.train.noise import gaussian_noise
+from synth.train.randomness import Randomness
+from synth.train.sampler import os_entropy_generator
 from synth.train.step import NoisyStep, StepSettings, noisy_step
 from synth.train.verdict import verdict
 
 SETTINGS = StepSettings(physical_batch_size=512)
-DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 # A claim of 2.8 at delta 1e-9: low enough for one run to prove more of a training without noise.
 PLAN = {
     "sample_rate": 0.1,
@@ -33,6 +33,8 @@ PLAN = {
     "noise_multiplier": 6.0,
     "max_grad_norm": 0.5,
     "expected_batch_size": 200.0,
+    "sums": 4,
+    "sums_noise_multiplier": 5.0,
 }
 
 
@@ -100,37 +102,60 @@ def by_exact_size(
     return NoisyStep(gradient=step.gradient * plan.expected_batch_size / max(joined, 1.0), loss=None)
 
 
+def skipping(taken: Callable[..., Any]) -> Callable[..., Any]:
+    """Fault: the loop itself passes over every fourth step."""
+
+    def steps(*arguments: Any, **named: Any) -> Any:
+        for number, units in enumerate(taken(*arguments, **named)):
+            if number % 4:
+                yield units
+            else:
+                yield units[:0]
+
+    return steps
+
+
 FAULTS: dict[str, dict[str, Any]] = {
     "none": {},
     "noise halved": {"draw_noise": shared(0.5)},
     "no noise": {"draw_noise": shared(0.0)},
-    "noise divided by the ranks": {"take_step": noise_of_both(lambda rank: 0.5)},
-    "noise missing on one rank": {"take_step": noise_of_both(lambda rank: 0.5**0.5 * (rank == 0))},
-    "noise seed shared by the ranks": {"take_step": noise_of_both(lambda rank: 0.5**0.5, seed=11)},
+    "units skipped by the loop": {"poisson_steps": skipping(loop.poisson_steps)},
+    "noise divided by the ranks": {"noisy_step": noise_of_both(lambda rank: 0.5)},
+    "noise missing on one rank": {"noisy_step": noise_of_both(lambda rank: 0.5**0.5 * (rank == 0))},
+    "noise seed shared by the ranks": {"noisy_step": noise_of_both(lambda rank: 0.5**0.5, seed=11)},
     "sampling seed shared by the ranks": {"sampling": True},
-    "no clipping": {"take_step": unclipped},
+    "no clipping": {"noisy_step": unclipped},
     "averaged": {"collective": Averaged},
-    "empty batches skipped": {"take_step": without_empty},
-    "divided by the exact size": {"take_step": by_exact_size},
+    "empty batches skipped": {"noisy_step": without_empty},
+    "divided by the exact size": {"noisy_step": by_exact_size},
 }
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    event = DpSgdSteps(
-        sample_rate=PLAN["sample_rate"], noise_multiplier=PLAN["noise_multiplier"], steps=int(PLAN["steps"])
-    )
-    plan = DpSgdPlan.for_charged(PLAN, [event])
-    network = Vae(domain=DOMAIN, latent=2, hidden=(8,), beta=0.5, log_shares=np.log(np.full(10, 0.1)), seed=1)
+    plan = DpSgdPlan.uncharged(PLAN)
+    network = make_model()
     found = {}
     for name, fault in FAULTS.items():
         planted = dict(fault)
         collective = planted.pop("collective", HorovodCollective)()
-        if planted.pop("sampling", False):
-            planted["sampling"] = np.random.default_rng(3)
-        seen = observe(
-            plan, network=network, domain=DOMAIN, collective=collective, settings=SETTINGS, **planted
+        randomness = Randomness(
+            sampling=np.random.default_rng(3) if planted.pop("sampling", False) else os_entropy_generator(),
+            draw_noise=planted.pop("draw_noise", gaussian_noise),
         )
+        sound = {part: getattr(loop, part) for part in planted}
+        for part, faulty in planted.items():
+            setattr(loop, part, faulty)
+        seen = observe(
+            plan,
+            network=network,
+            domain=DOMAIN,
+            collective=collective,
+            settings=SETTINGS,
+            randomness=randomness,
+        )
+        for part, own in sound.items():
+            setattr(loop, part, own)
         found[name] = [check.to_dict() for check in verdict(seen, plan)]
     if HorovodCollective().rank == 0:
         write_json(Path(sys.argv[1]) / "audits.json", found)

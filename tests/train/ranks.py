@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synth.config.model import VaeSettings
 from synth.core.domain import Domain
 from synth.models.vae import Vae
-from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.batch import Batch
 from synth.train.collective import HorovodCollective
 from synth.train.noise import gaussian_noise
-from synth.train.step import Batch, StepSettings, apply_gradient, noisy_step
+from synth.train.step import StepSettings, apply_gradient, noisy_step
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 EXPERIMENTS = ("ours", "averaged", "distributed optimizer", "noise on every rank", "noise halved")
@@ -29,15 +30,11 @@ EXPECTED_BATCH_SIZE = 10.0
 
 
 def make_model() -> Vae:
-    return Vae(domain=DOMAIN, latent=2, hidden=(8,), beta=0.5, log_shares=np.log(np.full(10, 0.1)), seed=1)
+    settings = VaeSettings(latent=2, hidden=(8,), beta=0.5)
+    return Vae(domain=DOMAIN, settings=settings, log_shares=np.log(np.full(10, 0.1)), seed=1)
 
 
 def make_plan(noise_multiplier: float) -> DpSgdPlan:
-    event = (
-        DpSgdSteps(sample_rate=0.1, noise_multiplier=noise_multiplier, steps=50)
-        if noise_multiplier
-        else NoPrivacy()
-    )
     fields = {
         "sample_rate": 0.1,
         "steps": 50,
@@ -45,7 +42,7 @@ def make_plan(noise_multiplier: float) -> DpSgdPlan:
         "max_grad_norm": MAX_GRAD_NORM,
         "expected_batch_size": EXPECTED_BATCH_SIZE,
     }
-    return DpSgdPlan.for_charged(fields, [event])
+    return DpSgdPlan.uncharged(fields)
 
 
 def make_batch(step: int, rank: int, size: int) -> Batch:

@@ -52,6 +52,7 @@ def test_the_product_passes_every_check(failed: dict[str, set[str]]) -> None:
         ("noise missing on one rank", {NOISE, STEP}),
         ("noise seed shared by the ranks", {NOISE}),
         ("sampling seed shared by the ranks", {SPREAD}),
+        ("units skipped by the loop", {SPREAD}),
         ("no clipping", {SIGNAL, STEP, ONE_RUN}),
         ("averaged", {NOISE, SIGNAL}),
         ("empty batches skipped", {NOISE}),

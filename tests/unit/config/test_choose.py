@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from synth.config.choose import choose_model
-from synth.config.model import Model, ModelKind
+from synth.config.choose import check_condition, choose_model
+from synth.config.model import GanSettings, Model, ModelKind, VaeSettings
 from synth.config.sections import Privacy
 from synth.core.domain import Domain
+from synth.errors import ConfigError
 
 
 def domain(sizes: tuple[int, ...]) -> Domain:
@@ -29,3 +30,12 @@ def test_the_choice_follows_public_facts(
     chosen, words = choose_model(domain(sizes), Privacy(epsilon=epsilon), Model())
     assert chosen is kind
     assert re.search(reason, words)
+
+
+def test_a_condition_must_be_a_learned_column_of_the_kind_that_is_trained() -> None:
+    conditions = {"vae": VaeSettings(condition="c1"), "gan": GanSettings(condition="other")}
+    learned = domain((3, 4))
+    check_condition(learned, Model(kind=ModelKind.VAE, **conditions))
+    check_condition(learned, Model(kind=ModelKind.ARN, **conditions))
+    with pytest.raises(ConfigError, match=r"model\.gan\.condition: 'other' is no learned column.*c0, c1"):
+        check_condition(learned, Model(kind=ModelKind.GAN, **conditions))

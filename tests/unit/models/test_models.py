@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synth.config.model import VaeSettings
 from synth.core.codebook import CategoricalCodebook
 from synth.core.domain import Domain
 from synth.errors import ArtifactError
@@ -60,7 +61,10 @@ def test_the_numpy_decoder_equals_the_torch_decoder() -> None:
     from synth.models.vae import Vae
 
     model = Vae(
-        domain=DOMAIN, latent=4, hidden=(16, 8), beta=1.0, log_shares=np.log(np.full(9, 1 / 3)), seed=3
+        domain=DOMAIN,
+        settings=VaeSettings(latent=4, hidden=(16, 8), beta=1.0),
+        log_shares=np.log(np.full(9, 1 / 3)),
+        seed=3,
     )
     torch.nn.init.normal_(model.decoder[-1].weight, generator=torch.Generator().manual_seed(0))
     latents = np.random.default_rng(0).standard_normal((100, 4), dtype=np.float32)
@@ -73,7 +77,12 @@ def test_an_untrained_model_draws_the_released_marginals_independently() -> None
     from synth.models.vae import Vae
 
     shares = np.array([0.2, 0.3, 0.5, 0.1, 0.1, 0.1, 0.3, 0.4, 1.0])
-    model = Vae(domain=DOMAIN, latent=4, hidden=(16,), beta=1.0, log_shares=np.log(shares), seed=3)
+    model = Vae(
+        domain=DOMAIN,
+        settings=VaeSettings(latent=4, hidden=(16,), beta=1.0),
+        log_shares=np.log(shares),
+        seed=3,
+    )
     logits = decoder_logits(model.decoder_weights(), np.random.default_rng(0).normal(size=(5, 4)))
     np.testing.assert_allclose(np.exp(logits), np.tile(shares[:, None], 5), rtol=1e-5)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from scipy.optimize import brentq
@@ -109,8 +110,43 @@ def test_calibration_fits_the_budget_and_wastes_little_of_it(epsilon: float) -> 
     budget = Budget(epsilon=epsilon, delta=1e-5)
     spec = DpSgdSpec(steps=300, max_grad_norm=1.0, sample_rate=0.03, expected_batch_size=1)
     plan = spec.calibrate([cap(budget, prior)], n_units=1000)
-    total = accountant.epsilon([*prior, plan.event], budget.delta)
+    total = accountant.epsilon([*prior, *plan.events], budget.delta)
     assert 0.99 * epsilon < total <= epsilon
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("rate", [0.03, 1.0])
+def test_sums_get_about_their_share_and_all_together_fit_the_budget(rate: float, share: float) -> None:
+    prior = [DiscreteGaussian(scale=100.0, sensitivity=1, count=30)]
+    budget = Budget(epsilon=3.0, delta=1e-5)
+    bare = DpSgdSpec(steps=300, max_grad_norm=1.0, sample_rate=rate, expected_batch_size=1)
+    plan = replace(bare, sums=6, sums_share=share).calibrate([cap(budget, prior)], n_units=1000)
+    assert 0.99 * budget.epsilon < accountant.epsilon([*prior, *plan.events], budget.delta) <= budget.epsilon
+    assert DpSgdPlan.for_charged(plan.to_dict(), plan.events) == plan
+    steps, sums = plan.events
+    # Of mu^2, by the accountant's own epsilon of either alone.
+    of_sums, of_both = (
+        accountant.gaussian_mu(Budget(epsilon=accountant.epsilon(events, 1e-5), delta=1e-5))
+        for events in ([sums], plan.events)
+    )
+    assert of_sums**2 / of_both**2 == pytest.approx(share, rel=0.5)
+    assert accountant.epsilon([steps], 1e-5) < accountant.epsilon(plan.events, 1e-5)
+
+
+def test_the_same_event_does_not_pay_twice() -> None:
+    fields = {
+        "sample_rate": 1.0,
+        "steps": 5,
+        "noise_multiplier": 9.0,
+        "max_grad_norm": 1.0,
+        "expected_batch_size": 10.0,
+        "sums": 5,
+        "sums_noise_multiplier": 9.0,
+    }
+    plan = DpSgdPlan.uncharged(fields)
+    assert plan.is_paid_by(plan.events)
+    with pytest.raises(ValueError, match="does not pay"):
+        DpSgdPlan.for_charged(fields, plan.events[:1])
 
 
 def test_training_is_refused_when_nothing_is_left() -> None:
@@ -128,10 +164,10 @@ def test_a_plan_cannot_be_made_by_hand() -> None:
 def test_a_plan_that_the_ledger_did_not_pay_for_is_refused() -> None:
     spec = DpSgdSpec(steps=10, max_grad_norm=1.0, sample_rate=0.1, expected_batch_size=1)
     plan = spec.calibrate([cap(Budget(epsilon=1, delta=1e-5), [])], n_units=100)
-    assert DpSgdPlan.for_charged(plan.to_dict(), [plan.event]) == plan
+    assert DpSgdPlan.for_charged(plan.to_dict(), plan.events) == plan
     cheaper = {**plan.to_dict(), "noise_multiplier": plan.noise_multiplier / 2}
     with pytest.raises(ValueError, match="does not pay"):
-        DpSgdPlan.for_charged(cheaper, [plan.event])
+        DpSgdPlan.for_charged(cheaper, plan.events)
 
 
 @pytest.mark.parametrize(

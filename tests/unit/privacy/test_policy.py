@@ -160,8 +160,8 @@ def test_training_gets_the_noise_of_the_tightest_cap(book: Ledger) -> None:
     plan = spec.calibrate(limits, n_units=1000)
     assert plan.noise_multiplier == max(alone) == alone[2]
     for cap in limits:
-        assert cap.epsilon([plan.event]) <= cap.budget.epsilon
-    book.reserve(replace(SPEND, stage="train", events=(plan.event,)), Budget(epsilon=3.0, delta=1e-6))
+        assert cap.epsilon(plan.events) <= cap.budget.epsilon
+    book.reserve(replace(SPEND, stage="train", events=plan.events), Budget(epsilon=3.0, delta=1e-6))
 
 
 def test_the_tightest_cap_may_be_the_one_with_less_delta_or_more_spent() -> None:

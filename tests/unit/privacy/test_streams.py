@@ -56,7 +56,7 @@ def test_training_is_calibrated_for_every_unit(book: Ledger) -> None:
         for name in ("1", "2")
     }
     assert plan.noise_multiplier == max(alone.values())
-    book.reserve(spend(plan.event), BUDGET)
+    book.reserve(spend(*plan.events), BUDGET)
     assert 0.95 * BUDGET.epsilon < epsilon_of(book.entries("t"), BUDGET.delta) <= BUDGET.epsilon * (1 + 1e-6)
 
 
@@ -68,6 +68,6 @@ def test_training_gets_the_noise_that_the_unit_behind_needs(tmp_path: Path) -> N
     leading = spec.calibrate(ledger.caps("t", BUDGET, day("leads")), n_units=1000)
     whole = spec.calibrate(ledger.caps("t", BUDGET, None), n_units=1000)
     assert whole.noise_multiplier > 1.05 * leading.noise_multiplier
-    ledger.reserve(spend(whole.event), BUDGET)
+    ledger.reserve(spend(*whole.events), BUDGET)
     with pytest.raises(BudgetExceeded):
-        ledger.check(spend(leading.event), BUDGET)
+        ledger.check(spend(*leading.events), BUDGET)

@@ -12,8 +12,9 @@ from synth.core.domain import Domain
 from synth.models.arn import Arn
 from synth.models.layers import ColumnEmbedding, ColumnHeads, ColumnLinear
 from synth.models.rows import RowModel
+from synth.train.batch import Batch
 from synth.train.ghost import trained_layers
-from synth.train.step import Batch, StepSettings, clip_and_sum, sum_clipped_gradients
+from synth.train.step import StepSettings, clip_and_sum, sum_clipped_gradients
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 WIDTH = 4

@@ -22,11 +22,13 @@ from synth.models.neural import build_network
 from synth.models.vae import kl_weight
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import SingleProcess
-from synth.train.loop import STEPS_RESERVED, Randomness, learning_rate, train
+from synth.train.loop import STEPS_RESERVED, Training, train
 from synth.train.noise import gaussian_noise
 from synth.train.progress import reserve_steps, sole_trainer
+from synth.train.randomness import Randomness
 from synth.train.shard import read_shard
 from synth.train.spec import TrainSpec
+from synth.train.steps import learning_rate
 
 
 class CrashError(Exception):
@@ -47,20 +49,30 @@ class CountedNoise:
         return gaussian_noise(length, standard_deviation)
 
 
-def run(spec: TrainSpec, noise: CountedNoise, lines: list[str] | None = None) -> Checkpoint:
+def run(
+    spec: TrainSpec, noise: CountedNoise, lines: list[str] | None = None, training: Training | None = None
+) -> Training:
     spec.run_folder.mkdir(exist_ok=True)
     if not (spec.run_folder / "progress.json").exists():
         reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
-    return train(
+    training = training or fresh_training(spec)
+    train(
         spec,
-        model=build_network(manifest, spec.model),
+        training,
         shard=read_shard(spec.prepared, manifest, rank=0, size=1),
         row_weight=1.0,
         collective=SingleProcess(),
         randomness=Randomness(sampling=np.random.default_rng(0), draw_noise=noise),
         report=(lines if lines is not None else []).append,
     )
+    return training
+
+
+def fresh_training(spec: TrainSpec) -> Training:
+    manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
+    assert spec.train.learning_rate
+    return Training(build_network(manifest, spec.model), spec.train.learning_rate, torch.device("cpu"))
 
 
 def test_an_undisturbed_training_draws_exactly_its_plan(make_spec: Callable[..., TrainSpec]) -> None:
@@ -84,7 +96,7 @@ def test_crashes_never_add_a_step(
     assert noise.drawn <= 120
     assert end.drawn == 120
     assert end.step <= noise.drawn
-    assert all(torch.isfinite(tensor).all() for tensor in end.model.values())
+    assert all(torch.isfinite(tensor).all() for tensor in end.model.state_dict().values())
 
 
 def read_progress(spec: TrainSpec) -> int:
@@ -146,6 +158,21 @@ def test_a_training_that_is_asked_to_stop_saves_and_loses_no_step(
     assert end.step == end.drawn == 120
 
 
+def test_a_survivor_goes_on_from_memory_and_counts_what_may_be_lost(
+    make_spec: Callable[..., TrainSpec],
+) -> None:
+    # What an interrupted collective leaves: the last step drawn, and not taken.
+    spec = make_spec(steps=120, checkpoint_seconds=1e9)
+    training, noise = fresh_training(spec), CountedNoise(61)
+    with pytest.raises(CrashError):
+        run(spec, noise, training=training)
+    assert training.step == 60
+    rest = CountedNoise()
+    run(spec, rest, training=training)
+    assert rest.drawn == 58
+    assert (training.step, training.drawn) == (118, 120)
+
+
 def test_progress_of_another_charge_is_not_taken_up(make_spec: Callable[..., TrainSpec]) -> None:
     run(make_spec(steps=10, entry=5), CountedNoise())
     with pytest.raises(TrainingError, match="ledger entry 5, not 6"):
@@ -175,7 +202,7 @@ def test_a_lost_note_of_what_was_drawn_ends_the_training(make_spec: Callable[...
     run(spec, CountedNoise())
     (spec.run_folder / "progress.json").unlink()
     fresh = Checkpoint(step=0, drawn=0, model={}, optimizer={}, average=torch.zeros(3))
-    with pytest.raises(TrainingError, match="has no note of the steps drawn"):
+    with pytest.raises(TrainingError, match="has no note of what was drawn"):
         last_checkpoint(spec.run_folder, entry=spec.receipt.entry, fresh=fresh)
 
 
@@ -242,16 +269,16 @@ def test_without_noise_the_model_learns_that_columns_go_together(make_spec: Call
     shard = read_shard(spec.prepared, manifest, rank=0, size=1)
     shard.codes[:, 1] = shard.codes[:, 0]
     shard.codes[:, 2] = shard.codes[:, 0] % 2
-    model = build_network(manifest, spec.model)
+    training = fresh_training(spec)
     train(
         spec,
-        model=model,
+        training,
         shard=shard,
         row_weight=1.0,
         collective=SingleProcess(),
         randomness=Randomness(sampling=np.random.default_rng(0)),
         report=lambda _: None,
     )
-    sampler = DecoderSampler(manifest.domain, model.decoder_weights())
+    sampler = DecoderSampler(manifest.domain, training.model.decoder_weights())
     rows = sampler.sample(np.random.default_rng(1).random((5000, sampler.n_uniforms)))
     assert (rows[:, 0] == rows[:, 1]).mean() > 0.7

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 from torch import Tensor
 
+from synth.config.model import VaeSettings
 from synth.core.domain import Domain
 from synth.models.rows import RowModel
 from synth.models.vae import Vae
 from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.batch import Batch
 from synth.train.collective import SingleProcess
 from synth.train.noise import gaussian_noise
 from synth.train.step import (
-    Batch,
     StepSettings,
     clip_and_sum,
     clip_factors,
@@ -30,7 +31,10 @@ LATENT = 3
 
 def make_model() -> Vae:
     model = Vae(
-        domain=DOMAIN, latent=LATENT, hidden=(8, 6), beta=0.7, log_shares=np.log(np.full(10, 0.1)), seed=1
+        domain=DOMAIN,
+        settings=VaeSettings(latent=LATENT, hidden=(8, 6), beta=0.7),
+        log_shares=np.log(np.full(10, 0.1)),
+        seed=1,
     )
     torch.nn.init.normal_(model.decoder[-1].weight, generator=torch.Generator().manual_seed(2))
     return model
@@ -259,7 +263,7 @@ def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
 
 def test_a_released_loss_is_one_more_coordinate_under_the_same_noise() -> None:
     model, batch = make_model(), make_batch(8)
-    plan = DpSgdPlan.for_charged({**make_plan(2.0).to_dict(), "loss_ratio": 0.5}, [make_plan(2.0).event])
+    plan = DpSgdPlan.for_charged({**make_plan(2.0).to_dict(), "loss_ratio": 0.5}, make_plan(2.0).events)
     asked: list[tuple[int, float]] = []
 
     def no_noise(length: int, standard_deviation: float) -> Tensor:
@@ -278,7 +282,7 @@ def test_a_released_loss_is_one_more_coordinate_under_the_same_noise() -> None:
     assert step.loss == pytest.approx(float(losses.clamp(max=model.loss_bound).sum()) / 10.0, rel=1e-5)
     # One unit moves the vector of gradient and loss by (C, C / 2): the noise is that of its norm.
     assert asked == [(len(step.gradient) + 1, pytest.approx(2.0 * 0.5 * math.hypot(1, 0.5)))]
-    assert plan.event == make_plan(2.0).event
+    assert plan.events == make_plan(2.0).events
 
 
 def test_no_loss_beyond_its_bound_moves_the_released_one() -> None:

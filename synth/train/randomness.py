@@ -1,0 +1,28 @@
+"""Where privacy's randomness comes from: the operating system, but for tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from synth.train.noise import gaussian_noise
+from synth.train.sampler import os_entropy_generator
+
+DrawNoise = Callable[[int, float], Tensor]
+"""(length, standard deviation) -> float32 [length]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Randomness:
+    """Attributes:
+    sampling: of Poisson sampling and the latents; its own on every rank.
+    draw_noise: of DP-SGD's noise, and that of sums.
+    """
+
+    sampling: np.random.Generator
+    draw_noise: DrawNoise = gaussian_noise
+
+    @staticmethod
+    def from_os() -> "Randomness":
+        return Randomness(sampling=os_entropy_generator())
