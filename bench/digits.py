@@ -2,9 +2,10 @@
 
     python bench/digits.py --out bench/results/digits.md
 
-scikit-learn's 1,797 digits of 8 x 8 pixels, each pixel an ordered column of 17 declared values and the
+scikit-learn's 1,797 digits of 8 x 8 pixels, each pixel an ordered column of 4 declared grey levels and the
 digit a declared category: 1,400 rows to learn from, the others to test on. A logistic regression is
-trained on generated rows and tested on real ones, beside one trained on the real rows. Ways, at equal
+trained on generated rows and tested on real ones, beside one trained on the real rows. The autoencoder is
+given the digit, and all rows join each of its few steps: with so few rows, noise decides. Ways, at equal
 epsilon and delta 1e-5:
 
 - DP-SGD: the product from the command line, `model.kind: vae`, epsilon for everything.
@@ -41,6 +42,10 @@ from synth.train.noise import gaussian_noise
 
 REPOSITORY = Path(__file__).parents[1]
 LEARNED, GENERATED, DELTA = 1400, 4000, 1e-5
+LEVELS = 4
+NEVER = np.float32(-1e30)
+IMPOSSIBLE = -1e3
+"""Biases below this stand for codes that were not released."""
 PIXELS = [f"p{number:02d}" for number in range(64)]
 Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -49,7 +54,7 @@ def split() -> tuple[Rows, Rows]:
     """Pixels [n, 64] and digits [n] to learn from, and to test on."""
     pixels, digits = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(digits))
-    pixels, digits = pixels[order].astype(np.int64), digits[order].astype(np.int64)
+    pixels, digits = pixels[order].astype(np.int64) * LEVELS // 17, digits[order].astype(np.int64)
     return (pixels[:LEARNED], digits[:LEARNED]), (pixels[LEARNED:], digits[LEARNED:])
 
 
@@ -65,7 +70,7 @@ def trained(rows: Rows, epsilon: float | None, folder: Path) -> Path:
     """Scan, prepare and train by the command line; the workspace."""
     frame = pd.DataFrame(rows[0], columns=PIXELS).assign(digit=rows[1]).astype(str)
     frame.to_csv(folder / "digits.csv", index=False)
-    column = {"kind": "ordered", "categories": [str(value) for value in range(17)]}
+    column = {"kind": "ordered", "categories": [str(value) for value in range(LEVELS)]}
     digit = {"kind": "categorical", "categories": [str(value) for value in range(10)]}
     config = {
         "name": "digits",
@@ -74,8 +79,8 @@ def trained(rows: Rows, epsilon: float | None, folder: Path) -> Path:
         "columns": {**dict.fromkeys(PIXELS, column), "digit": digit},
         "ledger": {"url": f"sqlite:///{folder / 'ledger.db'}"},
         "track": {"uri": f"sqlite:///{folder / 'mlflow.db'}"},
-        "model": {"kind": "vae", "vae": {"latent": 16, "hidden": [128, 128]}},
-        "train": {"steps": 1500, "expected_batch_size": 250, "launcher": "single"},
+        "model": {"kind": "vae", "vae": {"condition": "digit", "latent": 2, "hidden": [32]}},
+        "train": {"steps": 60, "sample_rate": 1.0, "learning_rate": 0.05, "launcher": "single"},
         "spark": {"master": "local[2]", "conf": {"spark.driver.memory": "2g"}},
     }
     (folder / "table.yaml").write_text(yaml.dump(config, Dumper=_NoAliases), encoding="utf-8")
@@ -108,12 +113,21 @@ def generated(model: Path) -> Rows:
 
 
 def perturbed(model: Path, epsilon: float, folder: Path) -> Path:
-    """The model with Gaussian noise on its weights, for a ball of their own norm."""
+    """The model with Gaussian noise on its weights, for a ball of their own norm.
+
+    Biases that make codes impossible are released facts, not learned: they count for nothing, and stay so.
+    """
     artifact = NeuralArtifact.load(model)
-    norm = float(np.sqrt(sum(float((array.astype(float) ** 2).sum()) for array in artifact.weights.values())))
-    deviation = 2 * norm / accountant.gaussian_mu(Budget(epsilon=epsilon, delta=DELTA))
+    learned = {name: array > IMPOSSIBLE for name, array in artifact.weights.items()}
+    squares = [
+        float((array[learned[name]].astype(float) ** 2).sum()) for name, array in artifact.weights.items()
+    ]
+    deviation = (
+        2 * float(np.sqrt(sum(squares))) / accountant.gaussian_mu(Budget(epsilon=epsilon, delta=DELTA))
+    )
+    noise = {name: gaussian_noise(array.size, deviation).numpy() for name, array in artifact.weights.items()}
     noisy = {
-        name: (array + gaussian_noise(array.size, deviation).numpy().reshape(array.shape)).astype(np.float32)
+        name: np.where(learned[name], array + noise[name].reshape(array.shape), NEVER)
         for name, array in artifact.weights.items()
     }
     folder.mkdir()
@@ -134,7 +148,7 @@ def draw(path: Path, shown: dict[str, Rows]) -> None:
             of_kind = pixels[digits == place // 2]
             axis.axis("off")
             if len(of_kind) > place % 2:
-                axis.imshow(of_kind[place % 2].reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+                axis.imshow(of_kind[place % 2].reshape(8, 8), cmap="gray_r", vmin=0, vmax=LEVELS - 1)
         line[0].set_title(name, loc="left", fontsize=8)
     figure.savefig(path, dpi=110)
 

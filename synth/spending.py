@@ -62,6 +62,11 @@ def _training(config: Config) -> str:
     train, model = config.train, config.model
     ranks = 1 if train.launcher is Launcher.SINGLE else train.ranks
     neural = f"{train.steps} steps of DP-SGD on {ranks} rank(s) by {train.launcher.value}"
+    sums, share = model.noisy_sums
+    if sums:
+        neural += f", {sums} noisy sums beside them (about {share:.0%} of the training's mu^2)"
+    if train.min_ranks is not None:
+        neural += f", down to {train.min_ranks} if ranks are lost"
     marginal = (
         f"noisy marginals by {model.marginal.method.value}, cliques of up to {model.marginal.max_cells:,} "
         f"cells, at most {model.max_minutes:g} minutes and {model.max_memory_gib:g} GiB"

@@ -62,18 +62,18 @@ def wait_for(condition: Any, seconds: float) -> bool:
     return bool(condition())
 
 
-def test_a_killed_training_goes_on_under_the_same_charge(spark: Any, visits: Path, tmp_path: Path) -> None:
-    import torch
-
+def begun(
+    visits: Path, folder: Path, *, checkpoint_seconds: float
+) -> tuple[Project, subprocess.Popen[bytes]]:
+    """A prepared project, and its training as a process in a group of its own."""
     project = make_project(
-        tmp_path,
+        folder,
         {"path": str(visits)},
-        train={"steps": STEPS, "expected_batch_size": 200, "checkpoint_seconds": 0.2},
+        train={"steps": STEPS, "expected_batch_size": 200, "checkpoint_seconds": checkpoint_seconds},
     )
     for stage in ("scan", "prepare"):
         done = inside(*project.arguments(stage))
         assert done.code == 0, done.stderr
-    folder = project.workdir / "private" / "training"
     process = subprocess.Popen(
         [BESIDE / "synth", *project.arguments("train")],
         cwd=REPOSITORY,
@@ -83,6 +83,14 @@ def test_a_killed_training_goes_on_under_the_same_charge(spark: Any, visits: Pat
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    return project, process
+
+
+def test_a_killed_training_goes_on_under_the_same_charge(spark: Any, visits: Path, tmp_path: Path) -> None:
+    import torch
+
+    project, process = begun(visits, tmp_path, checkpoint_seconds=0.2)
+    folder = project.workdir / "private" / "training"
     try:
         assert wait_for(lambda: list(folder.glob("*/checkpoint.pt")) or process.poll() is not None, 120)
         assert process.poll() is None, "training ended before it could be killed"
@@ -119,24 +127,8 @@ def test_a_killed_training_goes_on_under_the_same_charge(spark: Any, visits: Pat
 def test_a_training_that_is_asked_to_end_saves_what_it_drew(spark: Any, visits: Path, tmp_path: Path) -> None:
     import torch
 
-    project = make_project(
-        tmp_path,
-        {"path": str(visits)},
-        train={"steps": STEPS, "expected_batch_size": 200, "checkpoint_seconds": 1e6},
-    )
-    for stage in ("scan", "prepare"):
-        done = inside(*project.arguments(stage))
-        assert done.code == 0, done.stderr
+    project, process = begun(visits, tmp_path, checkpoint_seconds=1e6)
     folder = project.workdir / "private" / "training"
-    process = subprocess.Popen(
-        [BESIDE / "synth", *project.arguments("train")],
-        cwd=REPOSITORY,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
     def has_begun() -> bool:
         notes = [json.loads(note.read_text()) for note in folder.glob("*/progress.json")]

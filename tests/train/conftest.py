@@ -1,5 +1,8 @@
 """A small prepared table for real ranks."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +26,26 @@ pytest.importorskip("horovod")
 
 SIZES = {"a": 3, "b": 5, "c": 2}
 STEPS = 40
+
+
+@pytest.fixture(scope="session")
+def on_two_ranks() -> Callable[[str, Path], None]:
+    """Run a script of this folder under horovodrun, with a folder to leave its findings in."""
+
+    def run(script: str, folder: Path) -> None:
+        beside = Path(sys.executable).parent
+        command = [str(beside / "horovodrun"), "--gloo", "-np", "2", "--network-interface", "lo"]
+        done = subprocess.run(
+            [*command, sys.executable, str(Path(__file__).with_name(script)), str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"},
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    return run
 
 
 @pytest.fixture(scope="session")

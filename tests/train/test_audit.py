@@ -1,9 +1,6 @@
 """The audit on two real ranks: the product passes, and every planted fault fails a check that is named."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,20 +16,12 @@ SPREAD = "spread of units a step"
 
 
 @pytest.fixture(scope="module")
-def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def failed(
+    on_two_ranks: Callable[[str, Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, set[str]]:
     """The checks that fail, by the fault that was planted; false alarms: 1e-6 a check."""
     folder = tmp_path_factory.mktemp("audits")
-    beside = Path(sys.executable).parent
-    command = [str(beside / "horovodrun"), "--gloo", "-np", "2", "--network-interface", "lo"]
-    done = subprocess.run(
-        [*command, sys.executable, str(Path(__file__).with_name("faults.py")), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"},
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    on_two_ranks("faults.py", folder)
     audits = json.loads((folder / "audits.json").read_text())
     return {
         fault: {check["name"] for check in checks if not check["passes"]} for fault, checks in audits.items()

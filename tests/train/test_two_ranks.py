@@ -2,9 +2,6 @@
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -33,20 +30,12 @@ def load_script() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, np.ndarray]]:
+def seen(
+    on_two_ranks: Callable[[str, Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, np.ndarray]]:
     """What each of two ranks saw in every experiment."""
     folder = tmp_path_factory.mktemp("ranks")
-    beside = Path(sys.executable).parent
-    command = [str(beside / "horovodrun"), "--gloo", "-np", "2", "--network-interface", "lo"]
-    done = subprocess.run(
-        [*command, sys.executable, str(SCRIPT), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"},
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    on_two_ranks(SCRIPT.name, folder)
     return [dict(np.load(folder / f"rank-{rank}.npz")) for rank in range(2)]
 
 

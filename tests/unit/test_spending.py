@@ -48,3 +48,12 @@ def test_the_plan_starts_from_what_the_book_holds(book: Ledger) -> None:
     free = after(book)
     book.reserve(spent, Budget(epsilon=3.0, delta=1e-5))
     assert after(book)["scan"] > 1.1 * free["scan"]
+
+
+def test_the_plan_tells_of_noisy_sums_and_of_ranks_that_may_be_lost(book: Ledger) -> None:
+    model = {"kind": "vae", "vae": {"prior": "mixture", "prior_turns": 4, "prior_share": 0.2}}
+    asked = CONFIG.model_dump() | {"model": model, "train": {"min_ranks": 1}}
+    (words,) = (
+        words for stage, words, _ in describe_plan(Config.model_validate(asked), book) if stage == "train"
+    )
+    assert "4 noisy sums beside them (about 20% of the training's mu^2), down to 1 if ranks are lost" in words
