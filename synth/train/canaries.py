@@ -44,7 +44,7 @@ class Seen:
       without, with_canary: [n] each, a canary's coordinate where it took no part, and where it did.
       scores: [m], each canary's coordinate added up over all planned steps; `included`: [m], whether its coin
         gave it a row; without one it is sampled all the same, and adds nothing.
-      batch_sizes: [steps], how many joined each of them over all ranks; `n_sampled`: of how many.
+      batch_sizes: [steps], how many of the m joined each of them, over all ranks.
       sums_without, sums_with_canary: [n] each, as above in the sums beside the steps; empty without any.
       rule_error: distance of the network's clipped sum from that of units one by one, in clipping norms.
     """
@@ -55,7 +55,6 @@ class Seen:
     scores: NDArray[np.float64]
     included: NDArray[np.bool_]
     batch_sizes: NDArray[np.float64]
-    n_sampled: int
     sums_without: NDArray[np.float64]
     sums_with_canary: NDArray[np.float64]
     rule_error: float
@@ -142,7 +141,6 @@ def observe(
         scores=scores,
         included=coins,
         batch_sizes=collective.sum(torch.from_numpy(sizes.astype(np.float32))).numpy().astype(np.float64),
-        n_sampled=CANARIES,
         sums_without=of_sums[:, ~coins].ravel(),
         sums_with_canary=of_sums[:, coins].ravel(),
         rule_error=rule_error(network, domain, plan, settings),

@@ -86,8 +86,8 @@ def check_launcher(train: Train) -> None:
     """Raise TrainingError if the launcher's programs are missing: for asking before anything is charged."""
     if train.launcher is Launcher.HOROVODRUN:
         _horovodrun()
-    if train.discovery is not None and not os.access(train.discovery, os.X_OK):
-        raise TrainingError(f"train.discovery: {train.discovery} is no program that can be run; chmod +x it")
+    if train.discovery is not None and shutil.which(Path(train.discovery).resolve()) is None:
+        raise TrainingError(f"train.discovery: {train.discovery} is no file that can be run; chmod +x it")
     if train.launcher is not Launcher.SINGLE and importlib.util.find_spec("horovod") is None:
         raise TrainingError("horovod is not installed; see deploy/horovod, or set train.launcher: single")
 

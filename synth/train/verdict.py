@@ -52,7 +52,7 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
     low, high = noise_range(seen.empty.size)
     signal = mean_range(noise, len(seen.with_canary))
     silence = mean_range(noise, len(seen.without))
-    n, rate = seen.n_sampled, plan.sample_rate
+    n, rate = len(seen.included), plan.sample_rate
     spread = n * rate * (1 - rate)
     claimed = accountant.epsilon(plan.events, _DELTA)
     checks = [

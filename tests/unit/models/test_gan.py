@@ -141,19 +141,15 @@ def test_rows_are_drawn_as_the_generator_makes_them(conditional: bool) -> None:
         assert abs(pairs[1].sum(0)[1] - 0.8) < 0.01
 
 
-def test_a_condition_survives_the_artifact_and_can_be_given_anew() -> None:
+def test_a_condition_survives_the_artifact_and_can_be_given_anew(training_record: TrainingRecord) -> None:
     net = network(conditional=True)
     weights = net.generator_weights()
-    record = TrainingRecord(
-        steps=1, is_private=True, statement="", noise_multiplier=1.0, max_grad_norm=1.0, sample_rate=0.1,
-        entries=(1,), prepared="",
-    )  # fmt: skip
     artifact = NeuralArtifact(
         kind="gan",
         domain=DOMAIN,
         architecture=weights.architecture(),
         weights=weights.arrays(),
-        training=record,
+        training=training_record,
     )
     sampler = DecoderSampler(DOMAIN, DecoderWeights.of(artifact))
     uniforms = np.random.default_rng(5).random((2000, sampler.n_uniforms))

@@ -26,24 +26,15 @@ def weights(seed: int = 0, latent: int = 4, hidden: int = 16) -> DecoderWeights:
     )
 
 
-def artifact() -> NeuralArtifact:
-    record = TrainingRecord(
-        steps=10,
-        is_private=True,
-        statement="said in words",
-        noise_multiplier=1.5,
-        max_grad_norm=1.0,
-        sample_rate=0.1,
-        entries=(1, 2),
-        prepared="0" * 64,
-    )
+@pytest.fixture
+def artifact(training_record: TrainingRecord) -> NeuralArtifact:
     held = weights()
     return NeuralArtifact(
         kind="vae",
         domain=DOMAIN,
         architecture=held.architecture(),
         weights=held.arrays(),
-        training=record,
+        training=training_record,
     )
 
 
@@ -175,11 +166,11 @@ def test_counts_that_noise_left_all_zero_give_even_shares() -> None:
     np.testing.assert_allclose(marginal_shares(book, 1e-6), 1 / 3)
 
 
-def test_an_artifact_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    artifact().save(tmp_path)
+def test_an_artifact_comes_back_as_it_was_written(tmp_path: Path, artifact: NeuralArtifact) -> None:
+    artifact.save(tmp_path)
     back = NeuralArtifact.load(tmp_path)
     assert back.domain == DOMAIN
-    assert back.training == artifact().training
+    assert back.training == artifact.training
     for mine, theirs in zip(DecoderWeights.of(back).kernels, weights().kernels, strict=True):
         assert np.array_equal(mine, theirs)
     assert load_sampler(tmp_path).n_uniforms == 4 + 3
@@ -226,8 +217,8 @@ def _other_version(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [_cut, _not_finite, _other_shape, _pickled, _other_domain, _no_weights, _other_version]
 )
-def test_a_damaged_artifact_is_refused(tmp_path: Path, damage: object) -> None:
-    artifact().save(tmp_path)
+def test_a_damaged_artifact_is_refused(tmp_path: Path, artifact: NeuralArtifact, damage: object) -> None:
+    artifact.save(tmp_path)
     assert callable(damage)
     damage(tmp_path)
     with pytest.raises(ArtifactError):

@@ -1,6 +1,7 @@
 """The autoencoder's choices: plain or variational, what is given to it, what its latent is drawn from."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,21 +128,13 @@ def test_every_choice_is_clipped_as_units_one_by_one(
 @pytest.mark.parametrize("settings", KINDS)
 @pytest.mark.parametrize("condition", [None, GIVEN])
 def test_an_artifact_draws_the_same_rows(
-    tmp_path: Path, settings: dict[str, object], condition: Condition | None
+    tmp_path: Path,
+    training_record: TrainingRecord,
+    settings: dict[str, object],
+    condition: Condition | None,
 ) -> None:
     weights = network(condition, **settings).decoder_weights()
-    record = TrainingRecord(
-        steps=1,
-        is_private=True,
-        statement="said",
-        noise_multiplier=1.0,
-        max_grad_norm=1.0,
-        sample_rate=0.1,
-        sums=2,
-        sums_noise_multiplier=3.0,
-        entries=(1,),
-        prepared="0" * 64,
-    )
+    record = replace(training_record, sums=2, sums_noise_multiplier=3.0)
     NeuralArtifact(
         kind="vae",
         domain=DOMAIN,

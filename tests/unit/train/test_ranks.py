@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from synth.config.train import Train
 from synth.errors import TrainingError
 from synth.train import ranks
 from synth.train.launch import launch
@@ -56,3 +57,34 @@ def test_a_missing_horovodrun_is_said(
     monkeypatch.setattr(ranks.shutil, "which", lambda *_, **__: None)
     with pytest.raises(TrainingError, match="horovodrun is not installed"):
         launch(horovod_spec(), None, lambda _: None)
+
+
+def test_a_discovery_program_that_cannot_be_run_is_said_before_any_charge(tmp_path: Path) -> None:
+    script = tmp_path / "hosts.sh"
+    train = Train(min_ranks=1, discovery=str(script))
+    folder = train.model_copy(update={"discovery": str(tmp_path)})
+    for asked in (train, folder):
+        with pytest.raises(TrainingError, match=r"train\.discovery: .* no file that can be run"):
+            ranks.check_launcher(asked)
+    script.write_text("#!/bin/sh\necho localhost:1\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match="no file that can be run"):
+        ranks.check_launcher(train)
+    script.chmod(0o700)
+    ranks.check_launcher(train)
+
+
+def test_elastic_ranks_of_one_machine_go_by_two_names(
+    horovod_spec: Callable[..., TrainSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = fake_horovodrun(
+        tmp_path,
+        "import subprocess, sys\n"
+        "script = sys.argv[sys.argv.index('--host-discovery-script') + 1]\n"
+        "hosts = subprocess.run([script], capture_output=True, text=True).stdout.split()\n"
+        "print('[0]<stdout>:progress:', *hosts)\nraise SystemExit(3)",
+    )
+    monkeypatch.setattr(ranks.shutil, "which", lambda *_, **__: str(program))
+    lines: list[str] = []
+    with pytest.raises(TrainingError):
+        launch(horovod_spec(min_ranks=1, ranks=3), None, lines.append)
+    assert lines == ["localhost:2 127.0.0.1:1"]
