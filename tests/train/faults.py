@@ -17,6 +17,7 @@ from synth.lake.artifacts import write_json
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train import step as engine
 from synth.train import steps as loop
+from synth.train import sums as beside
 from synth.train.canaries import observe
 from synth.train.collective import HorovodCollective
 from synth.train.noise import gaussian_noise
@@ -125,6 +126,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "noise seed shared by the ranks": {"noisy_step": noise_of_both(lambda rank: 0.5**0.5, seed=11)},
     "sampling seed shared by the ranks": {"sampling": True},
     "no clipping": {"noisy_step": unclipped},
+    "sums not cut": {"clip_and_sum": lambda parts, _: parts.sum(0)},
     "averaged": {"collective": Averaged},
     "empty batches skipped": {"noisy_step": without_empty},
     "divided by the exact size": {"noisy_step": by_exact_size},
@@ -143,9 +145,10 @@ def main() -> None:
             sampling=np.random.default_rng(3) if planted.pop("sampling", False) else os_entropy_generator(),
             draw_noise=planted.pop("draw_noise", gaussian_noise),
         )
-        sound = {part: getattr(loop, part) for part in planted}
+        places = {part: loop if hasattr(loop, part) else beside for part in planted}
+        sound = {part: getattr(place, part) for part, place in places.items()}
         for part, faulty in planted.items():
-            setattr(loop, part, faulty)
+            setattr(places[part], part, faulty)
         seen = observe(
             plan,
             network=network,
@@ -155,7 +158,7 @@ def main() -> None:
             randomness=randomness,
         )
         for part, own in sound.items():
-            setattr(loop, part, own)
+            setattr(places[part], part, own)
         found[name] = [check.to_dict() for check in verdict(seen, plan)]
     if HorovodCollective().rank == 0:
         write_json(Path(sys.argv[1]) / "audits.json", found)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.train
 NOISE, SIGNAL = "noise of empty batches", "signal of a canary"
 ONE_RUN, STEP = "epsilon of the training, at least", "mu of one step, at least"
 SPREAD = "spread of units a step"
+NOISE_OF_SUMS, SIGNAL_OF_SUMS = "noise of sums", "signal of a canary in sums"
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +36,16 @@ def test_the_product_passes_every_check(failed: dict[str, set[str]]) -> None:
 @pytest.mark.parametrize(
     ("fault", "caught_by"),
     [
-        ("noise halved", {NOISE, STEP}),
-        ("no noise", {NOISE, STEP, ONE_RUN}),
+        ("noise halved", {NOISE, STEP, NOISE_OF_SUMS}),
+        ("no noise", {NOISE, STEP, ONE_RUN, NOISE_OF_SUMS}),
         ("noise divided by the ranks", {NOISE, STEP}),
         ("noise missing on one rank", {NOISE, STEP}),
         ("noise seed shared by the ranks", {NOISE}),
         ("sampling seed shared by the ranks", {SPREAD}),
         ("units skipped by the loop", {SPREAD}),
         ("no clipping", {SIGNAL, STEP, ONE_RUN}),
-        ("averaged", {NOISE, SIGNAL}),
+        ("sums not cut", {SIGNAL_OF_SUMS}),
+        ("averaged", {NOISE, SIGNAL, NOISE_OF_SUMS, SIGNAL_OF_SUMS}),
         ("empty batches skipped", {NOISE}),
         ("divided by the exact size", {NOISE, SIGNAL}),
     ],
