@@ -25,6 +25,26 @@ def noise_range(n_values: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def least_noise(n_draws: int, n_coordinates: int) -> float:
+    """Below which no coordinate's mean square over so many draws lies, but for a chance of `FALSE_ALARM`."""
+    return float(chi2.ppf(FALSE_ALARM / n_coordinates, df=n_draws)) / n_draws
+
+
+def likeness(vectors: NDArray[np.float64]) -> float:
+    """Greatest cosine, without its sign, of two of the vectors; [n >= 2, d], a zero vector is like none."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    cosines = np.abs(directions @ directions.T)
+    np.fill_diagonal(cosines, 0.0)
+    return float(cosines.max())
+
+
+def most_likeness(n_vectors: int, dimensions: int) -> float:
+    """Above which no `likeness` of independent normal vectors lies, but for a chance of `FALSE_ALARM`."""
+    pairs = n_vectors * (n_vectors - 1) / 2
+    return math.sqrt(float(beta.isf(FALSE_ALARM / pairs, 1 / 2, (dimensions - 1) / 2)))
+
+
 def mean_range(standard_deviation: float, n_values: int) -> float:
     """How far the mean of so many normal values lies from its own, but for a chance of `FALSE_ALARM`."""
     return float(norm.isf(FALSE_ALARM / 2)) * standard_deviation / math.sqrt(n_values)

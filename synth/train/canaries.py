@@ -28,7 +28,7 @@ from synth.train.steps import Setting, take_steps
 from synth.train.sums import noisy_sum
 
 CANARIES = 2000
-EMPTY_STEPS = 20
+EMPTY_STEPS = 50
 _LENGTH = 10.0
 """Of a canary's gradient, in clipping norms."""
 _SEEN_PER_WORLD = 10_000
@@ -45,7 +45,8 @@ class Seen:
       scores: [m], each canary's coordinate added up over all planned steps; `included`: [m], whether its coin
         gave it a row; without one it is sampled all the same, and adds nothing.
       batch_sizes: [steps], how many of the m joined each of them, over all ranks.
-      sums_without, sums_with_canary: [n] each, as above in the sums beside the steps; empty without any.
+      sums_without: [turns, m'], the coordinates of canaries that took no part, in each sum beside the steps;
+        `sums_with_canary`: [n], those of canaries that did, in all of them. Both empty without such sums.
       rule_error: distance of the network's clipped sum from that of units one by one, in clipping norms.
     """
 
@@ -141,7 +142,7 @@ def observe(
         scores=scores,
         included=coins,
         batch_sizes=collective.sum(torch.from_numpy(sizes.astype(np.float32))).numpy().astype(np.float64),
-        sums_without=of_sums[:, ~coins].ravel(),
+        sums_without=of_sums[:, ~coins],
         sums_with_canary=of_sums[:, coins].ravel(),
         rule_error=rule_error(network, domain, plan, settings),
     )

@@ -1,15 +1,40 @@
-"""Gaussian noise from a cryptographic stream that the operating system keys."""
+"""Gaussian noise from a cryptographic stream that the operating system keys, drawn once over all ranks."""
 
 import math
 import secrets
+from collections.abc import Callable
 
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from torch import Tensor
 
+from synth.train.collective import Collective
+
+DrawNoise = Callable[[int, float], Tensor]
+"""(length, standard deviation) -> float32 [length]."""
+
 _KEY_BYTES = 32
 _WORDS = 4
 """Random words a value takes: two radii and two angles."""
+
+
+def add_own_noise(
+    total: Tensor, standard_deviation: float, *, collective: Collective, draw_noise: DrawNoise
+) -> None:
+    """Add noise, in place, to the coordinates of a rank's sum that are this rank's to noise.
+
+    Args:
+      total: float32 [P], of the same length on every rank.
+    Guarantee: each coordinate is some rank's and no other's, so the sum over all ranks has Gaussian noise of
+      `standard_deviation` in each coordinate once, independent of that in the others.
+    """
+    own = own_part(len(total), rank=collective.rank, size=collective.size)
+    total[own] += draw_noise(own.stop - own.start, standard_deviation).to(total.device)
+
+
+def own_part(length: int, *, rank: int, size: int) -> slice:
+    """The coordinates of a vector that a rank noises: over all ranks, each exactly once."""
+    return slice(length * rank // size, length * (rank + 1) // size)
 
 
 def gaussian_noise(length: int, standard_deviation: float) -> Tensor:

@@ -1,16 +1,11 @@
 """Where privacy's randomness comes from: the operating system, but for tests."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
-from synth.train.noise import gaussian_noise
+from synth.train.noise import DrawNoise, gaussian_noise
 from synth.train.sampler import os_entropy_generator
-
-DrawNoise = Callable[[int, float], Tensor]
-"""(length, standard deviation) -> float32 [length]."""
 
 
 @dataclass(frozen=True, kw_only=True)

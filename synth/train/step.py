@@ -18,7 +18,7 @@ from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
 from synth.train.collective import Collective
 from synth.train.ghost import Pass, recorded, squared_norms, trained_layers, weighted_sums
-from synth.train.randomness import DrawNoise
+from synth.train.noise import DrawNoise, add_own_noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +126,8 @@ def noisy_step(
     max_grad_norm = plan.max_grad_norm if plan.is_private else math.inf
     total = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)
     total[-1] *= plan.max_grad_norm * plan.loss_ratio
-    if plan.is_private and collective.rank == 0:
-        total += draw_noise(len(total), plan.noise_standard_deviation).to(total.device)
+    if plan.is_private:
+        add_own_noise(total, plan.noise_standard_deviation, collective=collective, draw_noise=draw_noise)
     mean = collective.sum(total) / plan.expected_batch_size
     loss = None
     if plan.loss_ratio:

@@ -9,8 +9,9 @@ from torch import Tensor
 from synth.models.sums import NoisySums
 from synth.train.batch import Batch, batch_of
 from synth.train.collective import Collective
+from synth.train.noise import DrawNoise, add_own_noise
 from synth.train.progress import note_sums, noted_sums
-from synth.train.randomness import DrawNoise, Randomness
+from synth.train.randomness import Randomness
 from synth.train.shard import Shard
 from synth.train.spec import TrainSpec
 from synth.train.step import clip_and_sum
@@ -81,8 +82,8 @@ def noisy_sum(
             for batch in batches
         ]
     total = torch.stack(parts).double().sum(0).float().cpu()
-    if noise_multiplier and collective.rank == 0:
-        total += draw_noise(len(total), noise_multiplier)
+    if noise_multiplier:
+        add_own_noise(total, noise_multiplier, collective=collective, draw_noise=draw_noise)
     return collective.sum(total)
 
 

@@ -5,9 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.privacy import accountant
-from synth.privacy.audit import mean_range, noise_range, one_run_epsilon, two_world_mu
+from synth.privacy.audit import (
+    least_noise,
+    likeness,
+    mean_range,
+    most_likeness,
+    noise_range,
+    one_run_epsilon,
+    two_world_mu,
+)
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.canaries import Seen
 
@@ -49,14 +58,13 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
     if not plan.is_private:
         raise ValueError("the training has no noise, so there is no claim to audit")
     noise = plan.noise_multiplier
-    low, high = noise_range(seen.empty.size)
     signal = mean_range(noise, len(seen.with_canary))
     silence = mean_range(noise, len(seen.without))
     n, rate = len(seen.included), plan.sample_rate
     spread = n * rate * (1 - rate)
     claimed = accountant.epsilon(plan.events, _DELTA)
     checks = [
-        Check(name="noise of empty batches", figure=_mean_square(seen.empty) / noise**2, low=low, high=high),
+        *_of_noise(seen.empty / noise, "empty batches"),
         Check(
             name="signal of a canary",
             figure=float(seen.with_canary.mean()),
@@ -93,13 +101,43 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
 
 def _of_sums(seen: Seen, noise: float) -> list[Check]:
     """Of the noisy sums beside the steps: how much noise, and how much of a unit."""
-    low, high = noise_range(seen.sums_without.size)
     signal = mean_range(noise, len(seen.sums_with_canary))
-    figure = _mean_square(seen.sums_without) / noise**2
     mean = float(seen.sums_with_canary.mean())
     return [
-        Check(name="noise of sums", figure=figure, low=low, high=high),
+        *_of_noise(seen.sums_without / noise, "sums"),
         Check(name="signal of a canary in sums", figure=mean, low=1 - signal, high=1 + signal),
+    ]
+
+
+def _of_noise(noise: NDArray[Any], where: str) -> list[Check]:
+    """Of what should be standard normal and independent over draws and coordinates, [draws, coordinates].
+
+    A variance that is right on average may be twice the right one here and none there, or the noise of two
+    coordinates the same, so that their difference shows everything.
+    """
+    draws, coordinates = noise.shape
+    squares = np.square(noise, dtype=np.float64)
+    low, high = noise_range(noise.size)
+    return [
+        Check(name=f"noise of {where}", figure=float(squares.mean()), low=low, high=high),
+        Check(
+            name=f"least noise of a coordinate, {where}",
+            figure=float(squares.mean(axis=0).min()),
+            low=least_noise(draws, coordinates),
+            high=1.0,
+        ),
+        Check(
+            name=f"likeness of two coordinates, {where}",
+            figure=likeness(noise.T.astype(np.float64)),
+            low=0.0,
+            high=most_likeness(coordinates, draws),
+        ),
+        Check(
+            name=f"likeness of two draws, {where}",
+            figure=likeness(noise.astype(np.float64)),
+            low=0.0,
+            high=most_likeness(draws, coordinates),
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 Run by horovodrun for test_audit.py; rank 0 writes each audit's checks.
 """
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,13 @@ from torch import Tensor
 
 from synth.lake.artifacts import write_json
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train import noise as source
 from synth.train import step as engine
 from synth.train import steps as loop
 from synth.train import sums as beside
 from synth.train.canaries import observe
 from synth.train.collective import HorovodCollective
-from synth.train.noise import gaussian_noise
+from synth.train.noise import DrawNoise, gaussian_noise, own_part
 from synth.train.randomness import Randomness
 from synth.train.sampler import os_entropy_generator
 from synth.train.step import NoisyStep, StepSettings, noisy_step
@@ -46,32 +48,35 @@ class Averaged(HorovodCollective):
         return self._hvd.allreduce(vector, op=self._hvd.Average)
 
 
-def shared(factor: float) -> Callable[[int, float], Tensor]:
-    """Noise of a scale that the fault changes."""
-    return lambda length, deviation: gaussian_noise(length, deviation * factor)
+def scaled(factor: Callable[[int], float]) -> Callable[[int], DrawNoise]:
+    """Noise of a scale that the fault changes, by rank."""
+    return lambda rank: lambda length, deviation: gaussian_noise(length, deviation * factor(rank))
 
 
-def noise_of_both(factor: Callable[[int], float], seed: int | None = None) -> Callable[..., NoisyStep]:
-    """Steps whose noise is split over the ranks: each adds `factor(rank)` of it, from a seed or afresh."""
+def seeded(rank: int) -> DrawNoise:
+    """Fault: the ranks' seeds are those of the draws, the same on all."""
+    seeds = itertools.count(11)
+    return lambda length, deviation: from_seed(next(seeds), length) * deviation
 
-    def take(*arguments: Any, collective: HorovodCollective, **named: Any) -> NoisyStep:
-        own, collective.rank = collective.rank, 0
-        generator = torch.Generator().manual_seed(seed or 0)
 
-        def draw(length: int, deviation: float) -> Tensor:
-            if seed is None:
-                return gaussian_noise(length, deviation * factor(own))
-            take.calls += 1  # type: ignore[attr-defined]
-            generator.manual_seed(seed + take.calls)  # type: ignore[attr-defined]
-            return torch.randn(length, generator=generator) * deviation * factor(own)
+def repeated(rank: int) -> DrawNoise:
+    """Fault: every draw begins anew from the rank's seed."""
+    return lambda length, deviation: from_seed(rank, length) * deviation
 
-        try:
-            return noisy_step(*arguments, collective=collective, **{**named, "draw_noise": draw})
-        finally:
-            collective.rank = own
 
-    take.calls = 0  # type: ignore[attr-defined]
-    return take
+def from_seed(seed: int, length: int) -> Tensor:
+    """Standard normal values."""
+    return torch.randn(length, generator=torch.Generator().manual_seed(seed))
+
+
+def everything(length: int, *, rank: int, size: int) -> slice:
+    """Fault: each rank noises all coordinates."""
+    return slice(0, length)
+
+
+def first_part(length: int, *, rank: int, size: int) -> slice:
+    """Fault: all ranks noise the same coordinates. The variance is right on average."""
+    return own_part(length, rank=0, size=size)
 
 
 def unclipped(*arguments: Any, **named: Any) -> NoisyStep:
@@ -118,12 +123,15 @@ def skipping(taken: Callable[..., Any]) -> Callable[..., Any]:
 
 FAULTS: dict[str, dict[str, Any]] = {
     "none": {},
-    "noise halved": {"draw_noise": shared(0.5)},
-    "no noise": {"draw_noise": shared(0.0)},
+    "noise halved": {"draw_noise": scaled(lambda rank: 0.5)},
+    "no noise": {"draw_noise": scaled(lambda rank: 0.0)},
     "units skipped by the loop": {"poisson_steps": skipping(loop.poisson_steps)},
-    "noise divided by the ranks": {"noisy_step": noise_of_both(lambda rank: 0.5)},
-    "noise missing on one rank": {"noisy_step": noise_of_both(lambda rank: 0.5**0.5 * (rank == 0))},
-    "noise seed shared by the ranks": {"noisy_step": noise_of_both(lambda rank: 0.5**0.5, seed=11)},
+    "noise divided by the ranks": {"own_part": everything, "draw_noise": scaled(lambda rank: 0.5)},
+    "noise on every rank": {"own_part": everything},
+    "noise missing on one rank": {"draw_noise": scaled(lambda rank: 1.0 - rank)},
+    "noise of all ranks in one place": {"own_part": first_part},
+    "noise seed shared by the ranks": {"draw_noise": seeded},
+    "noise repeated": {"draw_noise": repeated},
     "sampling seed shared by the ranks": {"sampling": True},
     "no clipping": {"noisy_step": unclipped},
     "sums not cut": {"clip_and_sum": lambda parts, _: parts.sum(0)},
@@ -143,9 +151,11 @@ def main() -> None:
         collective = planted.pop("collective", HorovodCollective)()
         randomness = Randomness(
             sampling=np.random.default_rng(3) if planted.pop("sampling", False) else os_entropy_generator(),
-            draw_noise=planted.pop("draw_noise", gaussian_noise),
+            draw_noise=planted.pop("draw_noise", lambda _: gaussian_noise)(collective.rank),
         )
-        places = {part: loop if hasattr(loop, part) else beside for part in planted}
+        places = {
+            part: next(place for place in (loop, beside, source) if hasattr(place, part)) for part in planted
+        }
         sound = {part: getattr(place, part) for part, place in places.items()}
         for part, faulty in planted.items():
             setattr(places[part], part, faulty)

@@ -16,8 +16,8 @@ from synth.core.domain import Domain
 from synth.models.vae import Vae
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
-from synth.train.collective import HorovodCollective
-from synth.train.noise import gaussian_noise
+from synth.train.collective import Collective, HorovodCollective
+from synth.train.noise import DrawNoise, gaussian_noise, own_part
 from synth.train.step import StepSettings, apply_gradient, noisy_step
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
@@ -58,9 +58,17 @@ def make_batch(step: int, rank: int, size: int) -> Batch:
     )
 
 
-def injected_noise(length: int, standard_deviation: float) -> Tensor:
-    """The same on every run: for comparing ranks, never for privacy."""
-    return torch.randn(length, generator=torch.Generator().manual_seed(9)) * standard_deviation
+def injected_noise(model: torch.nn.Module, collective: Collective) -> DrawNoise:
+    """A rank's part of what is the same on every run: for comparing ranks, never for privacy."""
+    length = 1 + sum(parameter.numel() for parameter in model.parameters())
+    whole = torch.randn(length, generator=torch.Generator().manual_seed(9))
+    own = whole[own_part(length, rank=collective.rank, size=collective.size)]
+
+    def draw(length: int, standard_deviation: float) -> Tensor:
+        assert length == len(own)
+        return own * standard_deviation
+
+    return draw
 
 
 class Averaged(HorovodCollective):
@@ -70,15 +78,15 @@ class Averaged(HorovodCollective):
         return self._hvd.allreduce(vector, op=self._hvd.Average)
 
 
-class EveryRankIsFirst(HorovodCollective):
-    """Fault: each rank believes that the noise is its to add."""
+class EveryRankIsAlone(HorovodCollective):
+    """Fault: each rank believes that all of the noise is its to add."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rank = 0
+        self.rank, self.size = 0, 1
 
 
-def train_steps(collective: object, noise_multiplier: float, *, wrapped: bool = False) -> np.ndarray:
+def train_steps(collective: Collective, noise_multiplier: float, *, wrapped: bool = False) -> np.ndarray:
     """The gradients that reached the optimizer; [STEPS, P]."""
     model = make_model()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -86,9 +94,9 @@ def train_steps(collective: object, noise_multiplier: float, *, wrapped: bool = 
         import horovod.torch as hvd
 
         optimizer = hvd.DistributedOptimizer(optimizer, named_parameters=model.named_parameters())
-    seen = []
+    seen, draw_noise = [], injected_noise(model, collective)
     for step in range(STEPS):
-        batch = make_batch(step, collective.rank, collective.size)  # type: ignore[attr-defined]
+        batch = make_batch(step, collective.rank, collective.size)
         if wrapped:
             # As Opacus does: a backward pass for its hooks; it is what sets Horovod's hooks off.
             optimizer.zero_grad()
@@ -97,16 +105,16 @@ def train_steps(collective: object, noise_multiplier: float, *, wrapped: bool = 
             model,
             batch,
             plan=make_plan(noise_multiplier),
-            collective=collective,  # type: ignore[arg-type]
+            collective=collective,
             settings=StepSettings(physical_batch_size=4),
-            draw_noise=injected_noise,
+            draw_noise=draw_noise,
         ).gradient
         apply_gradient(model, optimizer, gradient)
         seen.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).clone())
     return torch.stack(seen).numpy()
 
 
-def empty_steps(collective: object, factor: float) -> np.ndarray:
+def empty_steps(collective: Collective, factor: float) -> np.ndarray:
     """Noise over all ranks that reached the optimizer, in units of what it should be; [EMPTY_STEPS, P]."""
     model, plan = make_model(), make_plan(NOISE_MULTIPLIER)
     empty = make_batch(0, 0, 1)
@@ -116,7 +124,7 @@ def empty_steps(collective: object, factor: float) -> np.ndarray:
             model,
             empty,
             plan=plan,
-            collective=collective,  # type: ignore[arg-type]
+            collective=collective,
             settings=StepSettings(physical_batch_size=4),
             draw_noise=lambda n, s: gaussian_noise(n, s * factor),
         ).gradient
@@ -129,7 +137,7 @@ def main() -> None:
     torch.set_num_threads(1)
     results = {}
     for name in EXPERIMENTS:
-        kinds = {"averaged": Averaged, "noise on every rank": EveryRankIsFirst}
+        kinds = {"averaged": Averaged, "noise on every rank": EveryRankIsAlone}
         collective = kinds.get(name, HorovodCollective)()
         wrapped = name == "distributed optimizer"
         results[f"{name}/empty"] = empty_steps(collective, 0.5 if name == "noise halved" else 1.0)

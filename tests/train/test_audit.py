@@ -13,7 +13,12 @@ pytestmark = pytest.mark.train
 NOISE, SIGNAL = "noise of empty batches", "signal of a canary"
 ONE_RUN, STEP = "epsilon of the training, at least", "mu of one step, at least"
 SPREAD = "spread of units a step"
+LEAST, COORDINATES, DRAWS = (
+    f"{what}, empty batches"
+    for what in ("least noise of a coordinate", "likeness of two coordinates", "likeness of two draws")
+)
 NOISE_OF_SUMS, SIGNAL_OF_SUMS = "noise of sums", "signal of a canary in sums"
+LEAST_OF_SUMS = "least noise of a coordinate, sums"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +44,11 @@ def test_the_product_passes_every_check(failed: dict[str, set[str]]) -> None:
         ("noise halved", {NOISE, STEP, NOISE_OF_SUMS}),
         ("no noise", {NOISE, STEP, ONE_RUN, NOISE_OF_SUMS}),
         ("noise divided by the ranks", {NOISE, STEP}),
-        ("noise missing on one rank", {NOISE, STEP}),
-        ("noise seed shared by the ranks", {NOISE}),
+        ("noise on every rank", {NOISE, NOISE_OF_SUMS}),
+        ("noise missing on one rank", {NOISE, LEAST, STEP, NOISE_OF_SUMS, LEAST_OF_SUMS}),
+        ("noise of all ranks in one place", {LEAST, STEP, LEAST_OF_SUMS}),
+        ("noise seed shared by the ranks", {COORDINATES}),
+        ("noise repeated", {DRAWS}),
         ("sampling seed shared by the ranks", {SPREAD}),
         ("units skipped by the loop", {SPREAD}),
         ("no clipping", {SIGNAL, STEP, ONE_RUN}),

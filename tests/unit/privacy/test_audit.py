@@ -7,7 +7,15 @@ import pytest
 from scipy.stats import norm
 
 from synth.privacy import accountant
-from synth.privacy.audit import mean_range, noise_range, one_run_epsilon, two_world_mu
+from synth.privacy.audit import (
+    least_noise,
+    likeness,
+    mean_range,
+    most_likeness,
+    noise_range,
+    one_run_epsilon,
+    two_world_mu,
+)
 from synth.privacy.budget import DpSgdSteps
 
 N = 40_000
@@ -65,3 +73,17 @@ def test_ranges_hold_what_they_should_and_no_more() -> None:
     assert low < min(squares) < max(squares) < high
     assert not low < 0.9**2 < high
     assert mean_range(3.0, N) == pytest.approx(norm.isf(5e-7) * 3.0 / math.sqrt(N))
+
+
+def test_bounds_on_single_coordinates_and_pairs_hold_and_are_near() -> None:
+    draws = [np.random.default_rng(seed).normal(size=(50, 500)) for seed in range(50)]
+    least = [float((noise**2).mean(axis=0).min()) for noise in draws]
+    assert least_noise(50, 500) < min(least) < 2 * least_noise(50, 500)
+    pairs = [likeness(noise.T) for noise in draws]
+    assert 0.8 * most_likeness(500, 50) < max(pairs) < most_likeness(500, 50)
+
+
+def test_likeness_is_the_greatest_cosine_of_a_pair_and_a_zero_vector_is_like_none() -> None:
+    assert likeness(np.array([[1.0, 0], [0, 1], [-3, 3], [0, 0]])) == pytest.approx(math.sqrt(0.5))
+    assert likeness(np.array([[1.0, 2], [-2, -4]])) == pytest.approx(1.0)
+    assert likeness(np.zeros((2, 3))) == 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from synth.train.noise import gaussian_noise, random_words
+from synth.train.noise import gaussian_noise, own_part, random_words
 
 N = 400_000
 
@@ -32,12 +32,20 @@ def test_neighbours_share_nothing(sample: np.ndarray, lag: int) -> None:
         assert abs(correlation) < 4.9 / math.sqrt(N - lag)
 
 
-@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("length", [0, 1, 2, 7])
 def test_any_length_is_filled(length: int) -> None:
     drawn = gaussian_noise(length, 1.0)
     assert drawn.shape == (length,)
     assert drawn.dtype == torch.float32
     assert torch.isfinite(drawn).all()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+@pytest.mark.parametrize("length", [0, 1, 7, 1000])
+def test_over_all_ranks_each_coordinate_is_noised_once(length: int, size: int) -> None:
+    parts = [own_part(length, rank=rank, size=size) for rank in range(size)]
+    assert [i for part in parts for i in range(length)[part]] == list(range(length))
+    assert max(part.stop - part.start for part in parts) <= math.ceil(length / size)
 
 
 def test_noise_is_drawn_afresh_every_time() -> None:
