@@ -5,18 +5,14 @@
 A perceptron 64-256-256-64 that reproduces random rows, one thread, Adam. All ways take turns, so that a
 busy machine slows them alike; the table holds medians of processor time, which with one thread is the time
 on a quiet machine. Opacus draws its fast noise, ours the slower one that resists floating-point attacks.
-Memory is the peak of a process of its own. Two ranks run under horovodrun and share a batch, one thread
-each, by the clock on the wall: on a machine that others use, that row says little.
+Memory is the peak of a process of its own. What a second rank gains is in ranks.py.
 """
 
 import argparse
-import json
-import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -30,7 +26,7 @@ from synth.models.rows import RowModel
 from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
-from synth.train.collective import Collective, HorovodCollective, SingleProcess
+from synth.train.collective import Collective, SingleProcess
 from synth.train.noise import gaussian_noise
 from synth.train.step import StepSettings, apply_gradient, noisy_step
 
@@ -44,20 +40,20 @@ Step = Callable[[], None]
 class Perceptron(RowModel):
     """Reproduces its `normals`; the codes are not looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: int) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.n_normals, self.loss_bound = WIDTH, 4.0 * WIDTH
-        self.layers = perceptron()
+        self.layers = perceptron(hidden)
 
     def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
         out: Tensor = (self.layers(normals) - normals).square().sum(-1)
         return out
 
 
-def perceptron() -> nn.Sequential:
+def perceptron(hidden: int = HIDDEN) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH)
+        nn.Linear(WIDTH, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, WIDTH)
     )
 
 
@@ -79,8 +75,10 @@ def plain_step(n: int) -> Step:
     return step
 
 
-def our_step(n: int, collective: Collective, *, expected: int) -> Step:
-    model = Perceptron()
+def our_step(
+    n: int, collective: Collective, *, expected: int, hidden: int = HIDDEN, physical: int = PHYSICAL
+) -> Step:
+    model = Perceptron(hidden)
     optimizer = torch.optim.Adam(model.parameters())
     batch = Batch(
         codes=torch.zeros(n, 1, 1, dtype=torch.int64), weights=torch.ones(n, 1), normals=rows(n)[:, None]
@@ -103,7 +101,7 @@ def our_step(n: int, collective: Collective, *, expected: int) -> Step:
             batch,
             plan=plan,
             collective=collective,
-            settings=StepSettings(physical_batch_size=PHYSICAL),
+            settings=StepSettings(physical_batch_size=physical),
             draw_noise=gaussian_noise,
         ).gradient
         apply_gradient(model, optimizer, gradient)
@@ -172,31 +170,6 @@ def peak_mebibytes(n: int) -> tuple[float, float]:
     return float(done.stdout.split()[-1]), n * (WIDTH * 4 + 12) / 2**20
 
 
-def rank_main(folder: Path, batch: int, repeats: int) -> None:
-    """One rank of a job: its part of `batch` rows; rank 0 writes the median step in milliseconds."""
-    torch.set_num_threads(1)
-    collective = HorovodCollective()
-    step = our_step(batch // collective.size, collective, expected=batch)
-    median = in_turns({"step": step}, repeats, time.perf_counter)["step"]
-    if collective.rank == 0:
-        (folder / f"{collective.size}.json").write_text(json.dumps(median))
-    collective.close()
-
-
-def ranks_milliseconds(folder: Path, size: int, batch: int, repeats: int) -> float:
-    horovodrun = Path(sys.executable).parent / "horovodrun"
-    options = ["-np", str(size), "--gloo", "--network-interface", "lo"]
-    ours = [sys.executable, __file__, "--rank", str(folder), str(batch), str(repeats)]
-    path = f"{horovodrun.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    subprocess.run(
-        [str(horovodrun), *options, *ours],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
-    )
-    return float(json.loads((folder / f"{size}.json").read_text()))
-
-
 def steps_table(repeats: int) -> list[str]:
     lines = [
         "| batch | way | CPU ms a step | against plain |",
@@ -227,7 +200,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--peak", type=int)
-    parser.add_argument("--rank", nargs=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", module="opacus|torch")
@@ -239,23 +211,11 @@ def main() -> None:
         status = Path("/proc/self/status").read_text()
         print(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024)  # type: ignore[index]
         return
-    if arguments.rank:
-        folder, batch, repeats = arguments.rank
-        rank_main(Path(folder), int(batch), int(repeats))
-        return
     lines = steps_table(arguments.repeats)
     lines += ["", "| batch | peak MiB of the process | of it the rows |", "|---|---|---|"]
     for batch in (4096, 16384, 65536):
         peak, held = peak_mebibytes(batch)
         lines.append(f"| {batch} | {peak:.0f} | {held:.0f} |")
-    lines += ["", "| ranks | batch in all | wall ms a step | examples/s |", "|---|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder:
-        for batch in (4096, 16384):
-            for size in (1, 2):
-                t = ranks_milliseconds(Path(folder), size, batch, arguments.repeats)
-                lines.append(f"| {size} | {batch} | {t:.1f} | {1000 * batch / t:,.0f} |")
-    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
-    lines += ["", f"Load while the ranks ran: {load:.1f} on {cores} cores."]
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.out:
