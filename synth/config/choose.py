@@ -9,20 +9,23 @@ _MOST_COLUMNS = 100
 _MOST_CODES = 2000
 
 
-def choose_model(domain: Domain, privacy: Privacy, model: Model) -> tuple[ModelKind, str]:
+def choose_model(domain: Domain, privacy: Privacy) -> tuple[ModelKind, str]:
     """The kind that `model.kind: auto` stands for, and the reason in words.
 
     Args:
       domain: the released coded space.
     """
+    if privacy.epsilon is None:
+        return (
+            ModelKind.ARN,
+            "without privacy it keeps more of what three and more columns share than pairs do",
+        )
     if len(domain) > _MOST_COLUMNS:
         return ModelKind.ARN, f"{len(domain)} columns are more than {_MOST_COLUMNS}, too many pairs to count"
     widest = max(domain.sizes)
     if widest > _MOST_CODES:
         name = domain.names[domain.sizes.index(widest)]
         return ModelKind.ARN, f"column {name!r} has {widest} codes, too many for tables of pairs"
-    if privacy.epsilon is None:
-        return ModelKind.MARGINAL, f"{len(domain)} columns of at most {widest} codes fit tables of pairs"
     return (
         ModelKind.MARGINAL,
         f"{len(domain)} columns of at most {widest} codes; noisy marginals keep most at epsilon "

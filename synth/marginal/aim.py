@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synth.marginal.candidates import cells as cells_of
 from synth.marginal.measure import measure, shared_out
 from synth.marginal.pairs import pair_marginals
-from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
+from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts
 from synth.models.tables import Scope
 from synth.privacy.budget import ExponentialMechanism, NoPrivacy
@@ -25,19 +25,14 @@ _ROUNDS_A_COLUMN = 4
 _QUERIES_A_ROUND = 4
 
 
-def spec(n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:
-    """What the method will ask of a table, from public facts alone."""
-    if not n_pairs:
-        return MeasuringSpec(parts={"columns": Part(share=1.0, count=n_columns)}, max_rows=max_rows)
+def parts(n_columns: int) -> dict[str, Part]:
+    """What the method will ask of a table with pairs, from public facts alone."""
     rounds = _ROUNDS_A_COLUMN * n_columns
-    return MeasuringSpec(
-        parts={
-            "columns": Part(share=_COLUMNS, count=n_columns),
-            "choices": Part(share=_CHOICES, count=rounds, is_choice=True),
-            "cells": Part(share=1 - _COLUMNS - _CHOICES, count=_QUERIES_A_ROUND * rounds),
-        },
-        max_rows=max_rows,
-    )
+    return {
+        "columns": Part(share=_COLUMNS, count=n_columns),
+        "choices": Part(share=_CHOICES, count=rounds, is_choice=True),
+        "cells": Part(share=1 - _COLUMNS - _CHOICES, count=_QUERIES_A_ROUND * rounds),
+    }
 
 
 def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:

@@ -4,22 +4,26 @@ from typing import assert_never
 
 from synth.config.model import MarginalMethod
 from synth.marginal import aim, mst, network, rounds
-from synth.marginal.plan import MeasuringPlan, MeasuringSpec
+from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
 from synth.marginal.problem import Fitted, Problem
 from synth.privacy.entry import Receipt
 
 
 def spec_of(method: MarginalMethod, n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:
-    """What the method will ask of a table, from public facts alone."""
+    """What the method will ask of a table, from public facts alone: without pairs, of columns only."""
+    if not n_pairs:
+        return MeasuringSpec(parts={"columns": Part(share=1.0, count=n_columns)}, max_rows=max_rows)
+    return MeasuringSpec(parts=_parts(method, n_columns, n_pairs), max_rows=max_rows)
+
+
+def _parts(method: MarginalMethod, n_columns: int, n_pairs: int) -> dict[str, Part]:
     match method:
         case MarginalMethod.ROUNDS:
-            return rounds.spec(n_columns, n_pairs, max_rows)
-        case MarginalMethod.MST:
-            return mst.spec(n_columns, n_pairs, max_rows)
+            return rounds.parts(n_columns, n_pairs)
+        case MarginalMethod.MST | MarginalMethod.NETWORK:  # scores once, then as many tables as columns
+            return mst.parts(n_columns, n_pairs)
         case MarginalMethod.AIM:
-            return aim.spec(n_columns, n_pairs, max_rows)
-        case MarginalMethod.NETWORK:
-            return network.spec(n_columns, n_pairs, max_rows)
+            return aim.parts(n_columns)
         case _:
             assert_never(method)
 

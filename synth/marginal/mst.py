@@ -9,7 +9,7 @@ import time
 
 from synth.marginal.measure import measure, noise_error, shared_out
 from synth.marginal.pairs import pair_marginals
-from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
+from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts, score
 from synth.models.tables import Scope
 from synth.privacy.entry import Receipt
@@ -18,18 +18,13 @@ _COLUMNS, _SCORES = 0.3, 0.1
 _QUERIES_A_COLUMN = 20
 
 
-def spec(n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:
-    """What the method will ask of a table, from public facts alone."""
-    if not n_pairs:
-        return MeasuringSpec(parts={"columns": Part(share=1.0, count=n_columns)}, max_rows=max_rows)
-    return MeasuringSpec(
-        parts={
-            "columns": Part(share=_COLUMNS, count=n_columns),
-            "scores": Part(share=_SCORES, count=n_pairs),
-            "cells": Part(share=1 - _COLUMNS - _SCORES, count=_QUERIES_A_COLUMN * n_columns),
-        },
-        max_rows=max_rows,
-    )
+def parts(n_columns: int, n_pairs: int) -> dict[str, Part]:
+    """What the method will ask of a table with pairs, from public facts alone."""
+    return {
+        "columns": Part(share=_COLUMNS, count=n_columns),
+        "scores": Part(share=_SCORES, count=n_pairs),
+        "cells": Part(share=1 - _COLUMNS - _SCORES, count=_QUERIES_A_COLUMN * n_columns),
+    }
 
 
 def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from synth.marginal.candidates import cells
 from synth.marginal.measure import Measurement, measure, shared_out
-from synth.marginal.mst import spec as mst_spec
-from synth.marginal.plan import MeasuringPlan, MeasuringSpec
+from synth.marginal.plan import MeasuringPlan
 from synth.marginal.problem import Fitted, Problem, measure_columns, paid_counts, score
 from synth.models.tables import Scope, Table, Tables
 from synth.privacy.entry import Receipt
@@ -21,11 +20,6 @@ from synth.privacy.entry import Receipt
 _QUERIES_A_COLUMN = 20
 _LEAST_ROWS_A_CELL = 3.0
 """Standard deviations of noise that the mean cell of a table must hold for a parent to be taken in."""
-
-
-def spec(n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:
-    """What the method will ask of a table, from public facts alone: as much as MST."""
-    return mst_spec(n_columns, n_pairs, max_rows)
 
 
 def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:

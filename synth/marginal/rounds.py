@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from synth.marginal.measure import Measurement, measure, noise_error, shared_out
 from synth.marginal.pairs import pair_marginals
-from synth.marginal.plan import MeasuringPlan, MeasuringSpec, Part
+from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Fitted, Problem, fit, measure_columns, paid_counts, score
 from synth.models.tables import Scope
 from synth.privacy.entry import Receipt
@@ -30,15 +30,13 @@ _TRIED_A_COLUMN = 20
 """Pairs a column whose place in the junction tree is tried: all would take minutes on wide tables."""
 
 
-def spec(n_columns: int, n_pairs: int, max_rows: int) -> MeasuringSpec:
-    """What the method will ask of a table, from public facts alone."""
-    parts = {"columns": Part(share=_COLUMNS, count=n_columns)}
-    if n_pairs:
-        parts["scores"] = Part(share=_SCORES, count=n_pairs * len(ROUNDS))
-        parts["cells"] = Part(share=1 - _COLUMNS - _SCORES, count=max(200, _QUERIES_A_COLUMN * n_columns))
-    else:
-        parts["columns"] = Part(share=1.0, count=n_columns)
-    return MeasuringSpec(parts=parts, max_rows=max_rows)
+def parts(n_columns: int, n_pairs: int) -> dict[str, Part]:
+    """What the method will ask of a table with pairs, from public facts alone."""
+    return {
+        "columns": Part(share=_COLUMNS, count=n_columns),
+        "scores": Part(share=_SCORES, count=n_pairs * len(ROUNDS)),
+        "cells": Part(share=1 - _COLUMNS - _SCORES, count=max(200, _QUERIES_A_COLUMN * n_columns)),
+    }
 
 
 def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:

@@ -30,7 +30,7 @@ def audit(run: Run) -> dict[str, Any]:
     config, manifest = run.config, run.manifest()
     kind = config.model.kind
     if kind is ModelKind.AUTO:
-        kind, _ = choose_model(manifest.domain, config.privacy, config.model)
+        kind, _ = choose_model(manifest.domain, config.privacy)
     if kind is ModelKind.MARGINAL:
         raise ConfigError(
             "model.kind marginal draws its noise in synth.privacy and trains nothing by DP-SGD; "

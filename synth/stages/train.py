@@ -12,7 +12,7 @@ def train(run: Run) -> None:
     kind = run.config.model.kind
     if kind is ModelKind.AUTO:
         manifest = run.manifest()
-        kind, reason = choose_model(manifest.domain, run.config.privacy, run.config.model)
+        kind, reason = choose_model(manifest.domain, run.config.privacy)
         run.say(f"train: model.kind auto chose {kind.value}: {reason}")
     match kind:
         case ModelKind.MARGINAL:

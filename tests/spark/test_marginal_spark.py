@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from synth.config.model import MarginalMethod
 from synth.core.domain import Domain
 from synth.marginal import rounds
 from synth.marginal.candidates import pairs
 from synth.marginal.count import CountPlan
+from synth.marginal.learn import spec_of
 from synth.marginal.problem import Fitted, Problem
 from synth.marginal.spark import collect_marginals
 from synth.models.tables import Grouping, Scope
@@ -64,7 +66,7 @@ def learned(counts: dict[Scope, NDArray[np.int64]], monkeypatch: pytest.MonkeyPa
     )
     candidates = pairs(SIZES, 1000)
     budget = Cap(name="all", budget=Budget(epsilon=1.0, delta=1e-5), entries=(), streams=((),))
-    plan = rounds.spec(4, len(candidates), 1).calibrate([budget])
+    plan = spec_of(MarginalMethod.ROUNDS, 4, len(candidates), 1).calibrate([budget])
     problem = Problem(
         domain=Domain(NAMES, SIZES),
         groupings=GROUPINGS,
@@ -106,6 +108,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 from synth.lake.tables import map_in_arrow
 from synth.marginal.count import CountPlan
+from synth.marginal.learn import spec_of
 from synth.marginal.spark import collect_marginals
 sys.path.insert(0, {here!r})
 from test_marginal_spark import CLIQUES, GROUPINGS, NAMES, expected

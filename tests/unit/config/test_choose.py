@@ -19,7 +19,7 @@ def domain(sizes: tuple[int, ...]) -> Domain:
     ("sizes", "epsilon", "kind", "reason"),
     [
         ((20,) * 15, 1.0, ModelKind.MARGINAL, "15 columns of at most 20 codes.*epsilon 1"),
-        ((20,) * 15, None, ModelKind.MARGINAL, "15 columns of at most 20 codes"),
+        ((20,) * 15, None, ModelKind.ARN, "without privacy it keeps more"),
         ((20,) * 101, 1.0, ModelKind.ARN, "101 columns are more than 100"),
         ((20, 5000, 3), 1.0, ModelKind.ARN, "column 'c1' has 5000 codes"),
     ],
@@ -27,7 +27,7 @@ def domain(sizes: tuple[int, ...]) -> Domain:
 def test_the_choice_follows_public_facts(
     sizes: tuple[int, ...], epsilon: float | None, kind: ModelKind, reason: str
 ) -> None:
-    chosen, words = choose_model(domain(sizes), Privacy(epsilon=epsilon), Model())
+    chosen, words = choose_model(domain(sizes), Privacy(epsilon=epsilon))
     assert chosen is kind
     assert re.search(reason, words)
 
