@@ -27,6 +27,8 @@ _MOSTLY_OTHER = 0.5
 """Share of values outside the released categories above which a column is made up, not learned."""
 _MOST_CATEGORIES = 10_000
 """Categories of one column that keep a code of their own; codes are 16 bits wide."""
+_TOLD_FROM_NONE = 3.0
+"""Standard deviations above which nulls are taken for real: of 740 columns without any, one gets some."""
 _MORE_PLACES = 2
 """Bins of a place for each bin of a number: it stands for two columns."""
 
@@ -106,7 +108,7 @@ def _fit_feature(
 def _released_nulls(counted: FeatureSummary, feature: Feature, paid: Receipt) -> float:
     """One more cell of the histogram that the receipt pays for; too few to be told from none are none."""
     nulls = float(noise.noisy_counts(np.array([counted.nulls]), paid).value[0])
-    return nulls if feature.column.nullable and nulls > 2 * noise.scale_of(paid) else 0.0
+    return nulls if feature.column.nullable and nulls > _TOLD_FROM_NONE * noise.scale_of(paid) else 0.0
 
 
 def _count_categories(

@@ -99,6 +99,18 @@ def test_declared_categories_are_complete_even_when_absent(fit_table: Fit) -> No
     assert sex.closed
 
 
+@pytest.mark.parametrize(("deviations", "has_nulls"), [(2.9, False), (3.1, True)])
+def test_nulls_that_noise_explains_are_none(
+    fit_table: Fit, monkeypatch: pytest.MonkeyPatch, deviations: float, has_nulls: bool
+) -> None:
+    def drawn(scale: float, n: int) -> NDArray[np.int64]:
+        return np.full(n, round(deviations * scale), dtype=np.int64)
+
+    monkeypatch.setattr(noise, "discrete_gaussian", drawn)
+    sex = book(fit_table(table(2_000), one(SEX), mu=0.01), "sex")
+    assert (sex.counts[0] > 0) == has_nulls
+
+
 def test_nothing_is_learned_from_a_table_smaller_than_the_noise(fit_table: Fit) -> None:
     manifest = fit_table(table(20), SCHEMA, mu=0.05)
     for codebook in manifest.codebooks:
