@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from show import show
 
 from synth.core.domain import Domain
 from synth.marginal.candidates import pairs
@@ -153,10 +154,7 @@ def main() -> None:
         lines += growth(spark, Path(scratch), asked.rows)
     spark.stop()
     lines += sampling(1_000_000)
-    text = "\n".join(lines)
-    print(text)
-    if asked.out:
-        asked.out.write_text(text, encoding="utf-8")
+    show(lines, asked.out)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
+from show import show
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -178,10 +179,8 @@ def main() -> None:
                 f"| autoencoder, noise on its weights | {epsilon:g} | {accuracy(noisy, tested):.3f} |"
             )
             print("\n".join(lines[-2:]), flush=True)
-    text = "\n".join(lines) + "\n"
-    print(text)
+    show(lines, arguments.out)
     if arguments.out:
-        arguments.out.write_text(text)
         draw(arguments.out.with_suffix(".png"), shown)
 
 

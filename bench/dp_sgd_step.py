@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from show import show
 from torch import Tensor, nn
 
 from synth.models.rows import RowModel
@@ -216,10 +217,7 @@ def main() -> None:
     for batch in (4096, 16384, 65536):
         peak, held = peak_mebibytes(batch)
         lines.append(f"| {batch} | {peak:.0f} | {held:.0f} |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text)
+    show(lines, arguments.out)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import torch
 from dp_sgd_step import Step, our_step
+from show import show
 
 from synth.config.train import Train
 from synth.train.collective import HorovodCollective, SingleProcess
@@ -129,10 +130,7 @@ def main() -> None:
     by_cycle = {cycle: measured(arguments.turns, cycle) for cycle in CYCLES}
     for name in by_cycle[CYCLES[0]]:
         lines += [_line(name, cycle, found[name]) for cycle, found in by_cycle.items()]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text)
+    show(lines, arguments.out)
 
 
 if __name__ == "__main__":

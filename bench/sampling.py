@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from show import show
 
 from synth.config.model import GanLoss, Model
 from synth.core.domain import Domain
@@ -87,10 +88,7 @@ def main() -> None:
         rate = BLOCK / statistics.median(seconds)
         lines.append(f"| {kind} | {rate:,.0f} | {rate / (PEER / 2):.0f} |")
     lines += ["", "Codes alone; the peer's figure (29,000 rows/s on two cores, Adult) includes its decoding."]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text)
+    show(lines, arguments.out)
 
 
 if __name__ == "__main__":
