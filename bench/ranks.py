@@ -2,7 +2,7 @@
 
     python bench/ranks.py --out bench/results/ranks.md
 
-One thread a rank, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: both
+One thread a rank, each rank bound to a core as by `train.bind_cores`, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: both
 ranks on halves of the batch, rank 0 alone on all of it while the other process is stopped, Horovod's threads
 included, and both on halves without ever adding up: what two cores could give at best. Medians over turns.
 
@@ -27,6 +27,7 @@ from show import show
 
 from synth.config.train import Train
 from synth.train.collective import HorovodCollective, SingleProcess
+from synth.train.cores import bind, own_cores
 
 WIDTHS = (256, 1024)
 BATCHES = (4096, 16384)
@@ -44,6 +45,7 @@ def rank_main(folder: Path, turns: int) -> None:
     """One rank of the job; rank 0 writes the seconds of each way's turns, those of `apart` for both ranks."""
     torch.set_num_threads(1)
     collective = HorovodCollective()
+    bind(own_cores(local_rank=collective.local_rank, local_size=collective.local_size))
     other = int(collective.sum(torch.tensor([float(os.getpid())])).item()) - os.getpid()  # exact below 2^24
     found = {}
     for hidden in WIDTHS:

@@ -51,6 +51,7 @@ class Train(Section):
     min_ranks: Annotated[int, Field(ge=1)] | None = None
     discovery: str | None = None
     device: Device = Device.AUTO
+    bind_cores: bool = False
     sample_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     expected_batch_size: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] = 1000

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from synth.train.cores import patient_threads
+
 _STEPS_BETWEEN_CHECKS = 50
 
 
@@ -57,7 +59,8 @@ class HorovodCollective:
     def __init__(self) -> None:
         import horovod.torch as hvd
 
-        hvd.init()
+        with patient_threads():
+            hvd.init()
         self._hvd = hvd
         self._look()
 

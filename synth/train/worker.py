@@ -1,7 +1,6 @@
 """One training rank: `python -m synth.train.worker --spec FILE` under Horovod."""
 
 import argparse
-import os
 import sys
 import time
 import traceback
@@ -21,6 +20,7 @@ from synth.models.neural import build_network, finished
 from synth.models.sums import NoisySums
 from synth.train.canaries import observe
 from synth.train.collective import Collective, Elastic, HorovodCollective
+from synth.train.cores import bind, own_cores
 from synth.train.device import training_device
 from synth.train.loop import Training, train
 from synth.train.progress import sole_trainer
@@ -68,6 +68,14 @@ def _new_training(spec: TrainSpec, collective: Collective) -> Training:
     return Training(build_network(manifest, spec.model), spec.train.learning_rate, device)
 
 
+def _take_cores(spec: TrainSpec, collective: Collective) -> None:
+    """As many threads as this rank has cores."""
+    cores = own_cores(local_rank=collective.local_rank, local_size=collective.local_size)
+    torch.set_num_threads(len(cores))
+    if spec.train.bind_cores:
+        bind(cores)
+
+
 def _run_share(
     spec: TrainSpec,
     training: Training,
@@ -75,7 +83,7 @@ def _run_share(
     report: Callable[[str], None],
     after_step: Callable[[int], None],
 ) -> None:
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
+    _take_cores(spec, collective)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     shard = read_shard(spec.prepared, manifest, rank=collective.rank, size=collective.size)
     # A row weighs the same whoever owns it, and a mean unit weighs 1: both counts are released.
@@ -180,7 +188,7 @@ def audit_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], 
     Args:
       spec: its receipt need not be a ledger's, for nothing is looked at.
     """
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // collective.local_size))
+    _take_cores(spec, collective)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     seen = observe(
         spec.plan,
