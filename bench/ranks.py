@@ -2,9 +2,10 @@
 
     python bench/ranks.py --out bench/results/ranks.md
 
-One thread a rank, each rank bound to a core as by `train.bind_cores`, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: both
-ranks on halves of the batch, rank 0 alone on all of it while the other process is stopped, Horovod's threads
-included, and both on halves without ever adding up: what two cores could give at best. Medians over turns.
+One thread a rank, each bound to a core as `train.bind_cores` does it, by the clock on the wall. One Horovod
+job of two ranks takes turns, a few steps each: both ranks on halves of the batch, rank 0 alone on all of it
+while the other process is stopped, Horovod's threads included, and both on halves without ever adding up:
+what two cores could give at best. Medians over turns.
 
 Horovod's own threads wake every HOROVOD_CYCLE_TIME milliseconds, and take that from ranks that use all cores.
 """
