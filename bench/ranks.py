@@ -2,12 +2,10 @@
 
     python bench/ranks.py --out bench/results/ranks.md
 
-One thread a rank, each bound to a core as `train.bind_cores` does it, by the clock on the wall. One Horovod
-job of two ranks takes turns, a few steps each: both ranks on halves of the batch, rank 0 alone on all of it
-while the other process is stopped, Horovod's threads included, and both on halves without ever adding up:
-what two cores could give at best. Medians over turns.
-
-Horovod's own threads wake every HOROVOD_CYCLE_TIME milliseconds, and take that from ranks that use all cores.
+One thread a rank, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: both
+ranks on halves of the batch, rank 0 alone on all of it while the other process is stopped, Horovod's threads
+included, and both on halves without ever adding up: what two cores could give at best. Medians over turns.
+One job lets ranks move between cores, the other binds each to its own as `train.bind_cores` does.
 """
 
 import argparse
@@ -32,7 +30,6 @@ from synth.train.cores import bind, own_cores
 
 WIDTHS = (256, 1024)
 BATCHES = (4096, 16384)
-CYCLES = (1, 3)
 STEPS_A_TURN = 4
 
 
@@ -42,11 +39,12 @@ class Apart(SingleProcess):
     size = 2
 
 
-def rank_main(folder: Path, turns: int) -> None:
+def rank_main(folder: Path, turns: int, is_bound: bool) -> None:
     """One rank of the job; rank 0 writes the seconds of each way's turns, those of `apart` for both ranks."""
     torch.set_num_threads(1)
     collective = HorovodCollective()
-    bind(own_cores(local_rank=collective.local_rank, local_size=collective.local_size))
+    if is_bound:
+        bind(own_cores(local_rank=collective.local_rank, local_size=collective.local_size))
     other = int(collective.sum(torch.tensor([float(os.getpid())])).item()) - os.getpid()  # exact below 2^24
     found = {}
     for hidden in WIDTHS:
@@ -89,8 +87,8 @@ def _seconds(step: Step) -> float:
     return (time.perf_counter() - began) / STEPS_A_TURN
 
 
-def measured(turns: int, cycle: int) -> dict[str, dict[str, list[float]]]:
-    """Run the job of two ranks, Horovod waking every `cycle` milliseconds."""
+def measured(turns: int, is_bound: bool) -> dict[str, dict[str, list[float]]]:
+    """Run the job of two ranks."""
     beside = Path(sys.executable).parent
     path = f"{beside}{os.pathsep}{os.environ.get('PATH', '')}"
     with tempfile.TemporaryDirectory() as folder:
@@ -98,16 +96,17 @@ def measured(turns: int, cycle: int) -> dict[str, dict[str, list[float]]]:
             [
                 *(str(beside / "horovodrun"), "-np", "2", "--gloo", "--network-interface", "lo"),
                 *(sys.executable, __file__, "--rank", folder, "--turns", str(turns)),
+                *(["--bound"] if is_bound else []),
             ],
             check=True,
             capture_output=True,
-            env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "HOROVOD_CYCLE_TIME": str(cycle)},
+            env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
         )
         found: dict[str, dict[str, list[float]]] = json.loads((Path(folder) / "ranks.json").read_text())
         return found
 
 
-def _line(name: str, cycle: int, times: dict[str, list[float]]) -> str:
+def _line(name: str, is_bound: bool, times: dict[str, list[float]]) -> str:
     """A line of the table; ratios are of each turn's own times."""
     hidden, batch = name.split()
     turns = zip(*(times[way] for way in ("together", "alone", "apart", "apart of rank 1")), strict=True)
@@ -115,7 +114,7 @@ def _line(name: str, cycle: int, times: dict[str, list[float]]) -> str:
     gain, most = (statistics.median(values) for values in zip(*ratios, strict=True))
     one, two = (1000 * statistics.median(times[way]) for way in ("alone", "together"))
     figures = (f"{one:.1f}", f"{two:.1f}", f"{1000 * int(batch) / two:,.0f}", f"{gain:.2f}", f"{most:.2f}")
-    return f"| {' | '.join((hidden, batch, str(cycle), *figures))} |"
+    return f"| {' | '.join((hidden, batch, 'yes' if is_bound else 'no', *figures))} |"
 
 
 def main() -> None:
@@ -123,16 +122,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--turns", type=int, default=25)
     parser.add_argument("--rank", type=Path)
+    parser.add_argument("--bound", action="store_true", help="of one job's rank, started by this program")
     arguments = parser.parse_args()
     if arguments.rank:
-        rank_main(arguments.rank, arguments.turns)
+        rank_main(arguments.rank, arguments.turns, arguments.bound)
         return
-    columns = ("hidden units", "batch", "Horovod's cycle, ms", "one rank, ms a step", "two ranks")
+    columns = ("hidden units", "batch", "bound to cores", "one rank, ms a step", "two ranks")
     columns = (*columns, "examples/s of two", "two against one", "two that add nothing up")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    by_cycle = {cycle: measured(arguments.turns, cycle) for cycle in CYCLES}
-    for name in by_cycle[CYCLES[0]]:
-        lines += [_line(name, cycle, found[name]) for cycle, found in by_cycle.items()]
+    jobs = {is_bound: measured(arguments.turns, is_bound) for is_bound in (False, True)}
+    for name in jobs[True]:
+        lines += [_line(name, is_bound, found[name]) for is_bound, found in jobs.items()]
     show(lines, arguments.out)
 
 

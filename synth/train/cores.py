@@ -15,6 +15,7 @@ def patient_threads() -> Iterator[None]:
 
     Horovod's wake every millisecond; on a core that a rank uses wholly, each time costs it twice a switch.
     They keep their full share of the core (SCHED_BATCH), so that a busy neighbour cannot starve them.
+    Not those that Horovod begins later, when elastic ranks were lost or joined.
     """
     before = _threads()
     yield
