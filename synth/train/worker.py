@@ -12,6 +12,7 @@ from typing import assert_never
 import torch
 from torch.nn.utils import vector_to_parameters
 
+from synth.config.train import Train
 from synth.core.prepared import PreparedManifest
 from synth.errors import SynthError
 from synth.lake.artifacts import artifact_digest, read_json, write_artifact, write_json
@@ -68,11 +69,11 @@ def _new_training(spec: TrainSpec, collective: Collective) -> Training:
     return Training(build_network(manifest, spec.model), spec.train.learning_rate, device)
 
 
-def _take_cores(spec: TrainSpec, collective: Collective) -> None:
-    """As many threads as this rank has cores."""
+def take_cores(settings: Train, collective: Collective) -> None:
+    """As many threads as this rank has cores, bound to them if that is asked for."""
     cores = own_cores(local_rank=collective.local_rank, local_size=collective.local_size)
     torch.set_num_threads(len(cores))
-    if spec.train.bind_cores:
+    if settings.bind_cores:
         bind(cores)
 
 
@@ -83,7 +84,7 @@ def _run_share(
     report: Callable[[str], None],
     after_step: Callable[[int], None],
 ) -> None:
-    _take_cores(spec, collective)
+    take_cores(spec.train, collective)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     shard = read_shard(spec.prepared, manifest, rank=collective.rank, size=collective.size)
     # A row weighs the same whoever owns it, and a mean unit weighs 1: both counts are released.
@@ -188,7 +189,7 @@ def audit_rank(spec: TrainSpec, collective: Collective, report: Callable[[str], 
     Args:
       spec: its receipt need not be a ledger's, for nothing is looked at.
     """
-    _take_cores(spec, collective)
+    take_cores(spec.train, collective)
     manifest = PreparedManifest.from_dict(read_json(spec.prepared / "prepared.json"))
     seen = observe(
         spec.plan,
