@@ -28,8 +28,8 @@ from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
 from synth.train.collective import Collective, SingleProcess
-from synth.train.noise import gaussian_noise
-from synth.train.step import StepSettings, apply_gradient, noisy_step
+from synth.train.noise import OwnNoise, gaussian_noise
+from synth.train.step import StepSettings, apply_gradient, begin_step, length_of_sum
 
 WIDTH, HIDDEN = 64, 256
 MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0
@@ -64,7 +64,7 @@ def rows(n: int) -> Tensor:
 
 def plain_step(n: int) -> Step:
     model, x = perceptron(), rows(n)
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
 
     def step() -> None:
         for start in range(0, n, PHYSICAL):
@@ -80,7 +80,7 @@ def our_step(
     n: int, collective: Collective, *, expected: int, hidden: int = HIDDEN, physical: int = PHYSICAL
 ) -> Step:
     model = Perceptron(hidden)
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
     batch = Batch(
         codes=torch.zeros(n, 1, 1, dtype=torch.int64), weights=torch.ones(n, 1), normals=rows(n)[:, None]
     )
@@ -96,16 +96,20 @@ def our_step(
         [event],
     )
 
+    length, settings = length_of_sum(model), StepSettings(physical_batch_size=physical)
+
+    def draw() -> OwnNoise:
+        return OwnNoise(
+            length, plan.noise_standard_deviation, collective=collective, draw_noise=gaussian_noise
+        )
+
+    ahead = draw()
+
     def step() -> None:
-        gradient = noisy_step(
-            model,
-            batch,
-            plan=plan,
-            collective=collective,
-            settings=StepSettings(physical_batch_size=physical),
-            draw_noise=gaussian_noise,
-        ).gradient
-        apply_gradient(model, optimizer, gradient)
+        nonlocal ahead
+        finish = begin_step(model, batch, ahead, plan=plan, collective=collective, settings=settings)
+        ahead = draw()
+        apply_gradient(model, optimizer, finish().gradient)
 
     return step
 
@@ -130,7 +134,7 @@ def opacus_step(n: int, mode: str) -> Step:
     criterion: nn.Module = RowLoss()
     made = PrivacyEngine().make_private(
         module=model,
-        optimizer=torch.optim.Adam(model.parameters()),
+        optimizer=torch.optim.Adam(model.parameters(), fused=True),
         criterion=criterion,
         data_loader=loader,
         noise_multiplier=NOISE_MULTIPLIER,

@@ -27,6 +27,7 @@ from show import show
 from synth.config.train import Train
 from synth.train.collective import HorovodCollective, SingleProcess
 from synth.train.cores import bind, own_cores
+from synth.train.memory import freed_memory_kept
 
 WIDTHS = (256, 1024)
 BATCHES = (4096, 16384)
@@ -125,7 +126,8 @@ def main() -> None:
     parser.add_argument("--bound", action="store_true", help="of one job's rank, started by this program")
     arguments = parser.parse_args()
     if arguments.rank:
-        rank_main(arguments.rank, arguments.turns, arguments.bound)
+        with freed_memory_kept():
+            rank_main(arguments.rank, arguments.turns, arguments.bound)
         return
     columns = ("hidden units", "batch", "bound to cores", "one rank, ms a step", "two ranks")
     columns = (*columns, "examples/s of two", "two against one", "two that add nothing up")

@@ -34,6 +34,12 @@ class Collective(Protocol):
     def sum(self, vector: Tensor) -> Tensor:
         """Sum of all ranks' vectors, the same on every rank; a plain sum, never an average."""
 
+    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+        """Begin `sum`, and leave this rank free until what is returned is called, once, for the sum.
+
+        The vector is this call's from now on: it may be overwritten.
+        """
+
     def broadcast(self, vector: Tensor) -> Tensor:
         """Rank 0's vector, on every rank."""
 
@@ -48,6 +54,9 @@ class SingleProcess:
 
     def sum(self, vector: Tensor) -> Tensor:
         return vector
+
+    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+        return lambda: vector
 
     def broadcast(self, vector: Tensor) -> Tensor:
         return vector
@@ -74,15 +83,14 @@ class HorovodCollective:
         self.local_rank = here.index(self.rank)
 
     def sum(self, vector: Tensor) -> Tensor:
+        return self.begin_sum(vector.clone())()
+
+    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
         if vector.dtype != torch.float32:
             raise TypeError(f"sums over ranks are float32, got {vector.dtype}")
-        total: Tensor = self._hvd.allreduce(
-            vector,
-            op=self._hvd.Sum,
-            compression=self._hvd.Compression.none,
-            name=f"sum.{len(vector)}",  # a name that returns is agreed on from a cache: half the time
-        )
-        return total
+        # Never compressed. A name that returns is agreed on from a cache: half the time.
+        handle = self._hvd.allreduce_async_(vector, op=self._hvd.Sum, name=f"sum.{len(vector)}")
+        return lambda: self._hvd.synchronize(handle)
 
     def broadcast(self, vector: Tensor) -> Tensor:
         agreed: Tensor = self._hvd.broadcast(vector, root_rank=0)

@@ -43,7 +43,7 @@ class Training:
     def __init__(self, model: RowModel, learning_rate: float, device: torch.device) -> None:
         self.model = model.to(device)
         self.device = device
-        self.optimizer = torch.optim.Adam(model.trained().parameters(), lr=learning_rate)
+        self.optimizer = torch.optim.Adam(model.trained().parameters(), lr=learning_rate, fused=True)
         self.average = parameters_to_vector(model.trained().parameters()).detach().clone()
         self.step = self.drawn = 0
         self.is_live = False
@@ -150,7 +150,7 @@ class _Clerk:
         self._began = self._saved = self._reported = time.monotonic()
 
     def before(self, done: int) -> None:
-        """Nothing is drawn that is not written down as drawn."""
+        """No step's sum is begun that is not written down as drawn."""
         if time.monotonic() - self._began > self._spec.train.timeout_seconds:
             raise TrainingError(
                 f"training ran past train.timeout_seconds={self._spec.train.timeout_seconds:g}; raise it and "

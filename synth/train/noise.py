@@ -18,18 +18,42 @@ _WORDS = 4
 """Random words a value takes: two radii and two angles."""
 
 
-def add_own_noise(
-    total: Tensor, standard_deviation: float, *, collective: Collective, draw_noise: DrawNoise
-) -> None:
-    """Add noise, in place, to the coordinates of a rank's sum that are this rank's to noise.
+class OwnNoise:
+    """A rank's part of the noise of one sum over all ranks: drawn when it is made, added once.
 
-    Args:
-      total: float32 [P], of the same length on every rank.
     Guarantee: each coordinate is some rank's and no other's, so the sum over all ranks has Gaussian noise of
-      `standard_deviation` in each coordinate once, independent of that in the others.
+      `standard_deviation` in each coordinate once, independent of that in the others and in other sums.
     """
-    own = own_part(len(total), rank=collective.rank, size=collective.size)
-    total[own] += draw_noise(own.stop - own.start, standard_deviation).to(total.device)
+
+    def __init__(
+        self, length: int, standard_deviation: float, *, collective: Collective, draw_noise: DrawNoise
+    ) -> None:
+        """Draw it; nothing is drawn where the standard deviation is 0.
+
+        Args:
+          length: of the sum, the same on every rank.
+        """
+        self.length = length
+        self.standard_deviation = standard_deviation
+        self._own = own_part(length, rank=collective.rank, size=collective.size)
+        n_own = self._own.stop - self._own.start
+        values = draw_noise(n_own, standard_deviation) if standard_deviation else torch.zeros(n_own)
+        self._values: Tensor | None = values
+
+    def add_to(self, total: Tensor) -> None:
+        """Add it, in place, to the coordinates of a rank's sum that are this rank's to noise; then forget it.
+
+        Args:
+          total: float32 [length].
+        Raises: ValueError if it was added before, which would release a difference without noise, or if it
+          is that of another length.
+        """
+        if self._values is None:
+            raise ValueError("this noise was added already; each sum has its own")
+        if len(total) != self.length:
+            raise ValueError(f"noise of length {self.length} for a sum of length {len(total)}")
+        values, self._values = self._values, None
+        total[self._own] += values.to(total.device)
 
 
 def own_part(length: int, *, rank: int, size: int) -> slice:

@@ -54,9 +54,11 @@ def run_ranks(spec: TrainSpec, spark: "SparkSession | None", progress: Report, j
 
 def _run_single(spec: TrainSpec, progress: Report, job: Job) -> None:
     from synth.train.collective import SingleProcess
+    from synth.train.memory import freed_memory_kept
     from synth.train.worker import perform
 
-    perform(job)(spec, SingleProcess(), progress)
+    with freed_memory_kept():
+        perform(job)(spec, SingleProcess(), progress)
 
 
 def _run_horovodrun(spec: TrainSpec, progress: Report, job: Job) -> None:

@@ -5,6 +5,7 @@ backward and overwrites the clipped, noised one; it must never wrap the optimize
 """
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import assert_never
@@ -18,7 +19,7 @@ from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
 from synth.train.collective import Collective
 from synth.train.ghost import Pass, recorded, squared_norms, trained_layers, weighted_sums
-from synth.train.noise import DrawNoise, add_own_noise
+from synth.train.noise import OwnNoise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,11 @@ def clip_and_sum(grads: Tensor, max_grad_norm: float) -> Tensor:
     return factors.to(grads.dtype) @ grads[kept]  # [B'] @ [B', P] -> [P]
 
 
+def length_of_sum(model: RowModel) -> int:
+    """Of the vector that a step adds up: every trained parameter, and the loss."""
+    return sum(parameter.numel() for parameter in model.trained().parameters()) + 1
+
+
 def sum_clipped_gradients(
     model: RowModel, batch: Batch, *, max_grad_norm: float, settings: StepSettings
 ) -> Tensor:
@@ -84,8 +90,7 @@ def sum_clipped_gradients(
     Guarantee: of the first P as `clip_and_sum`, per unit; one unit moves the last by at most 1.
     """
     n_units, n_rows = batch.weights.shape
-    n_parameters = sum(parameter.numel() for parameter in model.trained().parameters())
-    total = torch.zeros(n_parameters + 1, device=batch.weights.device)
+    total = torch.zeros(length_of_sum(model), device=batch.weights.device)
     n_at_once = max(1, settings.physical_batch_size // max(n_rows, 1))
     for start in range(0, n_units, n_at_once):
         total += _sum_clipped(model, batch.of(slice(start, start + n_at_once)), max_grad_norm, settings)
@@ -105,34 +110,44 @@ class NoisyStep:
     loss: float | None
 
 
-def noisy_step(
+def begin_step(
     model: RowModel,
     batch: Batch,
+    noise: OwnNoise,
     *,
     plan: DpSgdPlan,
     collective: Collective,
     settings: StepSettings,
-    draw_noise: DrawNoise,
-) -> NoisyStep:
-    """The gradient of one step, and its loss if the plan paid for it.
+) -> Callable[[], NoisyStep]:
+    """The gradient of one step, and its loss if the plan paid for it: begun, for ranks add up meanwhile.
 
     Args:
       batch: this rank's units; empty batches take part like any other.
+      noise: of `plan.noise_standard_deviation`, for this step alone.
+    Returns: to be called once; waits until all ranks' sums are in.
     Guarantee: with noise, the result times `plan.expected_batch_size` is the Gaussian mechanism of
       standard deviation noise_multiplier x S on a sum that one unit moves by at most S in L2 norm, wherever
       that unit lives. S is max_grad_norm, or the norm with the scaled loss as one more coordinate. Without
       privacy there is neither noise nor clipping.
     """
+    if noise.standard_deviation != plan.noise_standard_deviation:
+        raise ValueError(
+            f"the plan's noise is {plan.noise_standard_deviation}, not {noise.standard_deviation}"
+        )
     max_grad_norm = plan.max_grad_norm if plan.is_private else math.inf
     total = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)
     total[-1] *= plan.max_grad_norm * plan.loss_ratio
-    if plan.is_private:
-        add_own_noise(total, plan.noise_standard_deviation, collective=collective, draw_noise=draw_noise)
-    mean = collective.sum(total) / plan.expected_batch_size
-    loss = None
-    if plan.loss_ratio:
-        loss = float(mean[-1]) / (plan.max_grad_norm * plan.loss_ratio) * model.loss_bound
-    return NoisyStep(gradient=mean[:-1], loss=loss)
+    noise.add_to(total)
+    finish_sum = collective.begin_sum(total)
+
+    def finish() -> NoisyStep:
+        mean = finish_sum().div_(plan.expected_batch_size)
+        loss = None
+        if plan.loss_ratio:
+            loss = float(mean[-1]) / (plan.max_grad_norm * plan.loss_ratio) * model.loss_bound
+        return NoisyStep(gradient=mean[:-1], loss=loss)
+
+    return finish
 
 
 def apply_gradient(trained: nn.Module, optimizer: torch.optim.Optimizer, gradient: Tensor) -> None:

@@ -9,10 +9,11 @@ from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch, batch_of
 from synth.train.collective import Collective
+from synth.train.noise import OwnNoise
 from synth.train.randomness import Randomness
 from synth.train.sampler import poisson_steps
 from synth.train.shard import Shard
-from synth.train.step import NoisyStep, StepSettings, apply_gradient, noisy_step
+from synth.train.step import NoisyStep, StepSettings, apply_gradient, begin_step, length_of_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,19 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Draws:
+    """What a rank draws for one step; nothing that another step makes known goes into it.
+
+    Attributes:
+      batch: this rank's units in it.
+      noise: this rank's part.
+    """
+
+    batch: Batch
+    noise: OwnNoise
+
+
+@dataclass(frozen=True, kw_only=True)
 class Taken:
     """A step that was taken.
 
@@ -52,31 +66,46 @@ def take_steps(
 ) -> Iterator[Taken]:
     """Take `count` steps of the plan, from its step `first` on; every rank takes the same number.
 
-    No step is left out or repeated by what the data say: one that nobody joined is like any other.
+    No step is left out or repeated by what the data say: one that nobody joined is like any other. While
+    ranks add up, each draws what it needs for the next step; what a step that is never taken would have
+    needed is forgotten.
 
     Yields: after each step, when the model has moved.
     """
+    plan = setting.plan
+    draws = _draws(model, count, setting)
+    ahead = next(draws, None)
+    for step in range(first, first + count):
+        assert ahead is not None, "there are draws for every step"
+        batch = ahead.batch
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(setting.learning_rate, step, plan.steps)
+        model.before_step(step, plan.steps, is_private=plan.is_private)
+        finish = begin_step(
+            model, batch, ahead.noise, plan=plan, collective=setting.collective, settings=setting.step
+        )
+        ahead = next(draws, None)
+        released = finish()
+        apply_gradient(model.trained(), optimizer, released.gradient)
+        model.after_step(step, plan.steps)
+        yield Taken(batch=batch, released=released)
+
+
+def _draws(model: RowModel, count: int, setting: Setting) -> Iterator[Draws]:
+    """Those of `count` steps, each drawn when it is asked for."""
     plan, randomness = setting.plan, setting.randomness
     units_of_steps = poisson_steps(
         setting.shard.n_units, sample_rate=plan.sample_rate, steps=count, rng=randomness.sampling
     )
-    for step, units in enumerate(units_of_steps, start=first):
+    for units in units_of_steps:
         batch = batch_of(setting.shard, units, setting.row_weight, model.n_normals, randomness.sampling)
-        batch = batch.to(setting.device)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(setting.learning_rate, step, plan.steps)
-        model.before_step(step, plan.steps, is_private=plan.is_private)
-        released = noisy_step(
-            model,
-            batch,
-            plan=plan,
+        noise = OwnNoise(
+            length_of_sum(model),
+            plan.noise_standard_deviation,
             collective=setting.collective,
-            settings=setting.step,
             draw_noise=randomness.draw_noise,
         )
-        apply_gradient(model.trained(), optimizer, released.gradient)
-        model.after_step(step, plan.steps)
-        yield Taken(batch=batch, released=released)
+        yield Draws(batch=batch.to(setting.device), noise=noise)
 
 
 def learning_rate(base: float, step: int, steps: int) -> float:

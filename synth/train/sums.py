@@ -9,7 +9,7 @@ from torch import Tensor
 from synth.models.sums import NoisySums
 from synth.train.batch import Batch, batch_of
 from synth.train.collective import Collective
-from synth.train.noise import DrawNoise, add_own_noise
+from synth.train.noise import DrawNoise, OwnNoise
 from synth.train.progress import note_sums, noted_sums
 from synth.train.randomness import Randomness
 from synth.train.shard import Shard
@@ -82,8 +82,7 @@ def noisy_sum(
             for batch in batches
         ]
     total = torch.stack(parts).double().sum(0).float().cpu()
-    if noise_multiplier:
-        add_own_noise(total, noise_multiplier, collective=collective, draw_noise=draw_noise)
+    OwnNoise(len(total), noise_multiplier, collective=collective, draw_noise=draw_noise).add_to(total)
     return collective.sum(total)
 
 

@@ -24,6 +24,7 @@ from synth.train.collective import Collective, Elastic, HorovodCollective
 from synth.train.cores import bind, own_cores
 from synth.train.device import training_device
 from synth.train.loop import Training, train
+from synth.train.memory import freed_memory_kept
 from synth.train.progress import sole_trainer
 from synth.train.randomness import Randomness
 from synth.train.shard import read_shard
@@ -213,10 +214,11 @@ def run_horovod_rank(spec: TrainSpec, job: Job = Job.TRAIN) -> None:
     try:
         collective = HorovodCollective()
         try:
-            if job is Job.TRAIN and spec.train.min_ranks is not None:
-                _run_elastic(spec, collective, report)
-            else:
-                perform(job)(spec, collective, report)
+            with freed_memory_kept():
+                if job is Job.TRAIN and spec.train.min_ranks is not None:
+                    _run_elastic(spec, collective, report)
+                else:
+                    perform(job)(spec, collective, report)
         finally:
             collective.close()
     except Exception as error:

@@ -22,10 +22,10 @@ from synth.train import steps as loop
 from synth.train import sums as beside
 from synth.train.canaries import observe
 from synth.train.collective import HorovodCollective
-from synth.train.noise import DrawNoise, gaussian_noise, own_part
+from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise, own_part
 from synth.train.randomness import Randomness
 from synth.train.sampler import os_entropy_generator
-from synth.train.step import NoisyStep, StepSettings, noisy_step
+from synth.train.step import NoisyStep, StepSettings, begin_step
 from synth.train.verdict import verdict
 
 SETTINGS = StepSettings(physical_batch_size=512)
@@ -41,11 +41,30 @@ PLAN = {
 }
 
 
+class UsedTwice(OwnNoise):
+    """Fault: what was drawn ahead for a step is added in the next one too."""
+
+    _last: "UsedTwice | None" = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        last, UsedTwice._last = UsedTwice._last, None
+        if last is not None and last.length == arguments[0]:
+            self.__dict__ = dict(last.__dict__)
+            return
+        super().__init__(*arguments, **named)
+        UsedTwice._last = self
+
+    def add_to(self, total: Tensor) -> None:
+        values = self._values
+        super().add_to(total)
+        self._values = values
+
+
 class Averaged(HorovodCollective):
     """Fault: Horovod's default operation."""
 
-    def sum(self, vector: Tensor) -> Tensor:
-        return self._hvd.allreduce(vector, op=self._hvd.Average)
+    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+        return lambda: self._hvd.allreduce(vector, op=self._hvd.Average)
 
 
 def scaled(factor: Callable[[int], float]) -> Callable[[int], DrawNoise]:
@@ -79,33 +98,34 @@ def first_part(length: int, *, rank: int, size: int) -> slice:
     return own_part(length, rank=0, size=size)
 
 
-def unclipped(*arguments: Any, **named: Any) -> NoisyStep:
+def unclipped(*arguments: Any, **named: Any) -> Callable[[], NoisyStep]:
     """Fault: no gradient is cut."""
     clip, engine.clip_factors = engine.clip_factors, lambda norms, _: torch.ones_like(norms)
     try:
-        return noisy_step(*arguments, **named)
+        return begin_step(*arguments, **named)
     finally:
         engine.clip_factors = clip
 
 
 def without_empty(
-    model: Any, batch: Any, *, plan: Any, collective: HorovodCollective, **named: Any
-) -> NoisyStep:
+    model: Any, batch: Any, noise: OwnNoise, *, collective: HorovodCollective, **named: Any
+) -> Callable[[], NoisyStep]:
     """Fault: where nobody joined, nothing is drawn."""
     joined = collective.sum(torch.tensor([float(len(batch.codes))]))
     if joined.item() == 0:
         size = sum(parameter.numel() for parameter in model.parameters())
-        return NoisyStep(gradient=torch.zeros(size), loss=None)
-    return noisy_step(model, batch, plan=plan, collective=collective, **named)
+        return lambda: NoisyStep(gradient=torch.zeros(size), loss=None)
+    return begin_step(model, batch, noise, collective=collective, **named)
 
 
 def by_exact_size(
-    model: Any, batch: Any, *, plan: Any, collective: HorovodCollective, **named: Any
-) -> NoisyStep:
+    model: Any, batch: Any, noise: OwnNoise, *, plan: Any, collective: HorovodCollective, **named: Any
+) -> Callable[[], NoisyStep]:
     """Fault: the divisor is what the data say."""
     joined = collective.sum(torch.tensor([float(len(batch.codes))])).item()
-    step = noisy_step(model, batch, plan=plan, collective=collective, **named)
-    return NoisyStep(gradient=step.gradient * plan.expected_batch_size / max(joined, 1.0), loss=None)
+    finish = begin_step(model, batch, noise, plan=plan, collective=collective, **named)
+    scale = plan.expected_batch_size / max(joined, 1.0)
+    return lambda: NoisyStep(gradient=finish().gradient * scale, loss=None)
 
 
 def skipping(taken: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,12 +152,13 @@ FAULTS: dict[str, dict[str, Any]] = {
     "noise of all ranks in one place": {"own_part": first_part},
     "noise seed shared by the ranks": {"draw_noise": seeded},
     "noise repeated": {"draw_noise": repeated},
+    "noise used in two steps": {"OwnNoise": UsedTwice},
     "sampling seed shared by the ranks": {"sampling": True},
-    "no clipping": {"noisy_step": unclipped},
+    "no clipping": {"begin_step": unclipped},
     "sums not cut": {"clip_and_sum": lambda parts, _: parts.sum(0)},
     "averaged": {"collective": Averaged},
-    "empty batches skipped": {"noisy_step": without_empty},
-    "divided by the exact size": {"noisy_step": by_exact_size},
+    "empty batches skipped": {"begin_step": without_empty},
+    "divided by the exact size": {"begin_step": by_exact_size},
 }
 
 

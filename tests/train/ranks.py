@@ -5,6 +5,7 @@ fault that is known to void privacy above one rank.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from synth.models.vae import Vae
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
 from synth.train.collective import Collective, HorovodCollective
-from synth.train.noise import DrawNoise, gaussian_noise, own_part
-from synth.train.step import StepSettings, apply_gradient, noisy_step
+from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise, own_part
+from synth.train.step import NoisyStep, StepSettings, apply_gradient, begin_step, length_of_sum
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
 EXPERIMENTS = ("ours", "averaged", "distributed optimizer", "noise on every rank", "noise halved")
@@ -58,6 +59,17 @@ def make_batch(step: int, rank: int, size: int) -> Batch:
     )
 
 
+def noisy_step(
+    model: Vae, batch: Batch, plan: DpSgdPlan, collective: Collective, draw_noise: DrawNoise
+) -> NoisyStep:
+    """A whole step."""
+    noise = OwnNoise(
+        length_of_sum(model), plan.noise_standard_deviation, collective=collective, draw_noise=draw_noise
+    )
+    settings = StepSettings(physical_batch_size=4)
+    return begin_step(model, batch, noise, plan=plan, collective=collective, settings=settings)()
+
+
 def injected_noise(model: torch.nn.Module, collective: Collective) -> DrawNoise:
     """A rank's part of what is the same on every run: for comparing ranks, never for privacy."""
     length = 1 + sum(parameter.numel() for parameter in model.parameters())
@@ -74,8 +86,8 @@ def injected_noise(model: torch.nn.Module, collective: Collective) -> DrawNoise:
 class Averaged(HorovodCollective):
     """Fault: Horovod's default operation."""
 
-    def sum(self, vector: Tensor) -> Tensor:
-        return self._hvd.allreduce(vector, op=self._hvd.Average)
+    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+        return lambda: self._hvd.allreduce(vector, op=self._hvd.Average)
 
 
 class EveryRankIsAlone(HorovodCollective):
@@ -101,14 +113,7 @@ def train_steps(collective: Collective, noise_multiplier: float, *, wrapped: boo
             # As Opacus does: a backward pass for its hooks; it is what sets Horovod's hooks off.
             optimizer.zero_grad()
             model.losses(batch.codes, batch.normals).mean().backward()
-        gradient = noisy_step(
-            model,
-            batch,
-            plan=make_plan(noise_multiplier),
-            collective=collective,
-            settings=StepSettings(physical_batch_size=4),
-            draw_noise=draw_noise,
-        ).gradient
+        gradient = noisy_step(model, batch, make_plan(noise_multiplier), collective, draw_noise).gradient
         apply_gradient(model, optimizer, gradient)
         seen.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).clone())
     return torch.stack(seen).numpy()
@@ -120,14 +125,7 @@ def empty_steps(collective: Collective, factor: float) -> np.ndarray:
     empty = make_batch(0, 0, 1)
     empty = Batch(codes=empty.codes[:0], weights=empty.weights[:0], normals=empty.normals[:0])
     gradients = [
-        noisy_step(
-            model,
-            empty,
-            plan=plan,
-            collective=collective,
-            settings=StepSettings(physical_batch_size=4),
-            draw_noise=lambda n, s: gaussian_noise(n, s * factor),
-        ).gradient
+        noisy_step(model, empty, plan, collective, lambda n, s: gaussian_noise(n, s * factor)).gradient
         for _ in range(EMPTY_STEPS)
     ]
     return (torch.stack(gradients) * EXPECTED_BATCH_SIZE / (NOISE_MULTIPLIER * MAX_GRAD_NORM)).numpy()

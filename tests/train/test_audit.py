@@ -49,6 +49,7 @@ def test_the_product_passes_every_check(failed: dict[str, set[str]]) -> None:
         ("noise of all ranks in one place", {LEAST, STEP, LEAST_OF_SUMS}),
         ("noise seed shared by the ranks", {COORDINATES}),
         ("noise repeated", {DRAWS}),
+        ("noise used in two steps", {DRAWS}),
         ("sampling seed shared by the ranks", {SPREAD}),
         ("units skipped by the loop", {SPREAD}),
         ("no clipping", {SIGNAL, STEP, ONE_RUN}),

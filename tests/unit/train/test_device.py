@@ -19,8 +19,8 @@ from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
 from synth.train.collective import SingleProcess
 from synth.train.device import training_device
-from synth.train.noise import gaussian_noise
-from synth.train.step import StepSettings, apply_gradient, noisy_step
+from synth.train.noise import OwnNoise, gaussian_noise
+from synth.train.step import StepSettings, apply_gradient, begin_step, length_of_sum
 from synth.train.sums import noisy_sum
 
 DOMAIN = Domain(("a", "b", "c"), (3, 5, 2))
@@ -78,18 +78,17 @@ def test_a_step_and_a_sum_stay_on_the_device_of_the_batch(name: str) -> None:
     network = NETWORKS[name]()
     batch = make_batch(network)
     optimizer = torch.optim.Adam(network.trained().parameters())
-    noise = gaussian_noise(1 + sum(p.numel() for p in network.trained().parameters()), 1.0)
+    plan = dataclasses.replace(PLAN, loss_ratio=0.5)
+    noise = OwnNoise(
+        length_of_sum(network),
+        plan.noise_standard_deviation,
+        collective=SingleProcess(),
+        draw_noise=gaussian_noise,
+    )
     settings = StepSettings(physical_batch_size=4)
     with torch.device("meta"):
         network.before_step(0, 5, is_private=True)
-        step = noisy_step(
-            network,
-            batch,
-            plan=dataclasses.replace(PLAN, loss_ratio=0.5),
-            collective=SingleProcess(),
-            settings=settings,
-            draw_noise=lambda n, s: noise * s,
-        )
+        step = begin_step(network, batch, noise, plan=plan, collective=SingleProcess(), settings=settings)()
     apply_gradient(network.trained(), optimizer, step.gradient)
     with torch.device("meta"):
         network.after_step(0, 5)

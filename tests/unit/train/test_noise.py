@@ -8,7 +8,8 @@ import pytest
 import torch
 from scipy import stats
 
-from synth.train.noise import gaussian_noise, own_part, random_words
+from synth.train.collective import SingleProcess
+from synth.train.noise import OwnNoise, gaussian_noise, own_part, random_words
 
 N = 400_000
 
@@ -46,6 +47,19 @@ def test_over_all_ranks_each_coordinate_is_noised_once(length: int, size: int) -
     parts = [own_part(length, rank=rank, size=size) for rank in range(size)]
     assert [i for part in parts for i in range(length)[part]] == list(range(length))
     assert max(part.stop - part.start for part in parts) <= math.ceil(length / size)
+
+
+def test_noise_is_added_to_the_own_part_of_one_sum_and_to_no_other() -> None:
+    second = SingleProcess()
+    second.rank, second.size = 1, 2
+    noise = OwnNoise(5, 2.0, collective=second, draw_noise=lambda n, s: torch.full((n,), s))
+    with pytest.raises(ValueError, match="noise of length 5 for a sum of length 6"):
+        noise.add_to(torch.zeros(6))
+    total = torch.ones(5)
+    noise.add_to(total)
+    assert total.tolist() == [1, 1, 3, 3, 3]
+    with pytest.raises(ValueError, match="added already; each sum has its own"):
+        noise.add_to(total)
 
 
 def test_noise_is_drawn_afresh_every_time() -> None:

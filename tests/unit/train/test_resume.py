@@ -1,4 +1,4 @@
-"""No step beyond the charged ones is ever drawn, however often training crashes."""
+"""No step beyond the charged ones ever leaves a rank, however often training crashes."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ from synth.models.vae import kl_weight
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import SingleProcess
 from synth.train.loop import STEPS_RESERVED, Training, train
-from synth.train.noise import gaussian_noise
+from synth.train.noise import DrawNoise, gaussian_noise
 from synth.train.progress import reserve_steps, sole_trainer
 from synth.train.randomness import Randomness
 from synth.train.shard import read_shard
@@ -35,22 +35,26 @@ class CrashError(Exception):
     pass
 
 
-class CountedNoise:
-    """Counts draws over all runs, and crashes at the given ones."""
+class CountedSums(SingleProcess):
+    """Counts the noised sums that leave a rank over all runs, and crashes at the given ones."""
 
     def __init__(self, *crashes: int) -> None:
-        self.drawn = 0
+        self.begun = 0
         self.crashes = crashes
 
-    def __call__(self, length: int, standard_deviation: float) -> Tensor:
-        self.drawn += 1
-        if self.drawn in self.crashes:
+    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+        self.begun += 1
+        if self.begun in self.crashes:
             raise CrashError
-        return gaussian_noise(length, standard_deviation)
+        return super().begin_sum(vector)
 
 
 def run(
-    spec: TrainSpec, noise: CountedNoise, lines: list[str] | None = None, training: Training | None = None
+    spec: TrainSpec,
+    sums: CountedSums,
+    lines: list[str] | None = None,
+    training: Training | None = None,
+    draw_noise: DrawNoise = gaussian_noise,
 ) -> Training:
     spec.run_folder.mkdir(exist_ok=True)
     if not (spec.run_folder / "progress.json").exists():
@@ -62,8 +66,8 @@ def run(
         training,
         shard=read_shard(spec.prepared, manifest, rank=0, size=1),
         row_weight=1.0,
-        collective=SingleProcess(),
-        randomness=Randomness(sampling=np.random.default_rng(0), draw_noise=noise),
+        collective=sums,
+        randomness=Randomness(sampling=np.random.default_rng(0), draw_noise=draw_noise),
         report=(lines if lines is not None else []).append,
     )
     return training
@@ -76,9 +80,14 @@ def fresh_training(spec: TrainSpec) -> Training:
 
 
 def test_an_undisturbed_training_draws_exactly_its_plan(make_spec: Callable[..., TrainSpec]) -> None:
-    noise = CountedNoise()
-    end = run(make_spec(steps=120), noise)
-    assert noise.drawn == end.step == end.drawn == 120
+    sums, drawn = CountedSums(), []
+
+    def watched(length: int, standard_deviation: float) -> Tensor:
+        drawn.append(gaussian_noise(length, standard_deviation))
+        return drawn[-1]
+
+    end = run(make_spec(steps=120), sums, draw_noise=watched)
+    assert sums.begun == len(drawn) == end.step == end.drawn == 120
 
 
 @pytest.mark.parametrize("checkpoint_seconds", [1e-9, 1e9])
@@ -87,15 +96,15 @@ def test_crashes_never_add_a_step(
     make_spec: Callable[..., TrainSpec], checkpoint_seconds: float, crashes: tuple[int, ...]
 ) -> None:
     spec = make_spec(steps=120, checkpoint_seconds=checkpoint_seconds)
-    noise = CountedNoise(*crashes)
+    sums = CountedSums(*crashes)
     for _ in crashes:
         if read_progress(spec) < 120:
             with pytest.raises(CrashError):
-                run(spec, noise)
-    end = run(spec, noise)
-    assert noise.drawn <= 120
+                run(spec, sums)
+    end = run(spec, sums)
+    assert sums.begun <= 120
     assert end.drawn == 120
-    assert end.step <= noise.drawn
+    assert end.step <= sums.begun
     assert all(torch.isfinite(tensor).all() for tensor in end.model.state_dict().values())
 
 
@@ -104,35 +113,35 @@ def read_progress(spec: TrainSpec) -> int:
     return int(read_json(path)["may_have_drawn"]) if path.exists() else 0
 
 
-def test_steps_are_written_down_before_they_are_drawn(make_spec: Callable[..., TrainSpec]) -> None:
+def test_steps_are_written_down_before_their_sum_is_begun(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=120)
-    noise = CountedNoise()
     seen = []
 
-    def watched(length: int, standard_deviation: float) -> Tensor:
-        drawn = noise(length, standard_deviation)
-        seen.append((noise.drawn, read_progress(spec)))
-        return drawn
+    class Watched(CountedSums):
+        def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+            finish = super().begin_sum(vector)
+            seen.append((self.begun, read_progress(spec)))
+            return finish
 
-    run(spec, watched)  # type: ignore[arg-type]
+    run(spec, Watched())
     assert len(seen) == 120
-    assert all(drawn <= written <= drawn + STEPS_RESERVED for drawn, written in seen)
+    assert all(begun <= written <= begun + STEPS_RESERVED for begun, written in seen)
 
 
 def test_a_finished_training_draws_nothing_when_run_again(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=30)
-    first = run(spec, CountedNoise())
-    again = CountedNoise(1)
+    first = run(spec, CountedSums())
+    again = CountedSums(1)
     second = run(spec, again)
-    assert again.drawn == 0
+    assert again.begun == 0
     assert torch.equal(first.average, second.average)
 
 
 def test_a_resumed_training_goes_on_from_its_checkpoint(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=120, checkpoint_seconds=1e-9)
     with pytest.raises(CrashError):
-        run(spec, CountedNoise(61))
-    end = run(spec, CountedNoise())
+        run(spec, CountedSums(61))
+    end = run(spec, CountedSums())
     # 60 steps were saved; 100 may have been drawn; 20 are left.
     assert end.step == 80
 
@@ -142,19 +151,19 @@ def test_a_training_that_is_asked_to_stop_saves_and_loses_no_step(
 ) -> None:
     spec = make_spec(steps=120, checkpoint_seconds=1e9)
 
-    class Asked(CountedNoise):
-        def __call__(self, length: int, standard_deviation: float) -> Tensor:
-            if self.drawn == 60:
+    class Asked(CountedSums):
+        def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+            if self.begun == 60:
                 os.kill(os.getpid(), signal.SIGTERM)
-            return super().__call__(length, standard_deviation)
+            return super().begin_sum(vector)
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(TrainingError, match="asked to stop after step 61 of 120"):
         run(spec, Asked())
     assert signal.getsignal(signal.SIGTERM) is before
-    rest = CountedNoise()
+    rest = CountedSums()
     end = run(spec, rest)
-    assert rest.drawn == 59
+    assert rest.begun == 59
     assert end.step == end.drawn == 120
 
 
@@ -163,20 +172,20 @@ def test_a_survivor_goes_on_from_memory_and_counts_what_may_be_lost(
 ) -> None:
     # What an interrupted collective leaves: the last step drawn, and not taken.
     spec = make_spec(steps=120, checkpoint_seconds=1e9)
-    training, noise = fresh_training(spec), CountedNoise(61)
+    training, sums = fresh_training(spec), CountedSums(61)
     with pytest.raises(CrashError):
-        run(spec, noise, training=training)
+        run(spec, sums, training=training)
     assert training.step == 60
-    rest = CountedNoise()
+    rest = CountedSums()
     run(spec, rest, training=training)
-    assert rest.drawn == 58
+    assert rest.begun == 58
     assert (training.step, training.drawn) == (118, 120)
 
 
 def test_progress_of_another_charge_is_not_taken_up(make_spec: Callable[..., TrainSpec]) -> None:
-    run(make_spec(steps=10, entry=5), CountedNoise())
+    run(make_spec(steps=10, entry=5), CountedSums())
     with pytest.raises(TrainingError, match="ledger entry 5, not 6"):
-        run(make_spec(steps=10, entry=6), CountedNoise())
+        run(make_spec(steps=10, entry=6), CountedSums())
 
 
 def test_a_checkpoint_survives_the_round_trip_and_a_torn_write(tmp_path: Path) -> None:
@@ -199,7 +208,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_a_lost_note_of_what_was_drawn_ends_the_training(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=10)
-    run(spec, CountedNoise())
+    run(spec, CountedSums())
     (spec.run_folder / "progress.json").unlink()
     fresh = Checkpoint(step=0, drawn=0, model={}, optimizer={}, average=torch.zeros(3))
     with pytest.raises(TrainingError, match="has no note of what was drawn"):
@@ -220,7 +229,7 @@ def test_two_processes_cannot_train_under_one_charge(tmp_path: Path) -> None:
 
 def test_no_randomness_is_ever_saved(make_spec: Callable[..., TrainSpec]) -> None:
     spec = make_spec(steps=10)
-    run(spec, CountedNoise())
+    run(spec, CountedSums())
     saved = torch.load(spec.run_folder / "checkpoint.pt", weights_only=True)
     assert set(saved) == {"step", "drawn", "model", "optimizer", "average"}
 
@@ -234,12 +243,12 @@ def test_all_ranks_take_rank_0s_checkpoint() -> None:
 
 def test_a_training_past_its_time_stops(make_spec: Callable[..., TrainSpec]) -> None:
     with pytest.raises(TrainingError, match="timeout_seconds"):
-        run(make_spec(steps=50, timeout_seconds=1e-9), CountedNoise())
+        run(make_spec(steps=50, timeout_seconds=1e-9), CountedSums())
 
 
 def test_progress_tells_nothing_about_the_data(make_spec: Callable[..., TrainSpec]) -> None:
     lines: list[str] = []
-    run(make_spec(steps=10), CountedNoise(), lines)
+    run(make_spec(steps=10), CountedSums(), lines)
     assert len(lines) == 1
     assert lines[0].startswith("step 10/10, ")
     assert "loss" not in "".join(lines)

@@ -16,12 +16,14 @@ from synth.privacy.budget import DpSgdSteps, NoPrivacy
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.train.batch import Batch
 from synth.train.collective import SingleProcess
-from synth.train.noise import gaussian_noise
+from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise
 from synth.train.step import (
+    NoisyStep,
     StepSettings,
+    begin_step,
     clip_and_sum,
     clip_factors,
-    noisy_step,
+    length_of_sum,
     sum_clipped_gradients,
 )
 
@@ -65,6 +67,18 @@ def make_plan(noise_multiplier: float, max_grad_norm: float = 0.5) -> DpSgdPlan:
         "expected_batch_size": 10.0,
     }
     return DpSgdPlan.for_charged(fields, [event])
+
+
+def noisy_step(
+    model: RowModel, batch: Batch, plan: DpSgdPlan, draw_noise: DrawNoise = gaussian_noise
+) -> NoisyStep:
+    """A whole step of one process."""
+    alone = SingleProcess()
+    noise = OwnNoise(
+        length_of_sum(model), plan.noise_standard_deviation, collective=alone, draw_noise=draw_noise
+    )
+    settings = StepSettings(physical_batch_size=3)
+    return begin_step(model, batch, noise, plan=plan, collective=alone, settings=settings)()
 
 
 def clipped_sum(model: RowModel, batch: Batch, *, max_grad_norm: float, settings: StepSettings) -> Tensor:
@@ -221,14 +235,7 @@ def test_rows_of_a_unit_that_cancel_are_still_clipped() -> None:
 def sums_of_empty_batches(noise_multiplier: float, factor: float, steps: int) -> Tensor:
     model, plan = make_model(), make_plan(noise_multiplier)
     gradients = [
-        noisy_step(
-            model,
-            make_batch(0),
-            plan=plan,
-            collective=SingleProcess(),
-            settings=StepSettings(physical_batch_size=64),
-            draw_noise=lambda n, s: gaussian_noise(n, s * factor),
-        ).gradient
+        noisy_step(model, make_batch(0), plan, lambda n, s: gaussian_noise(n, s * factor)).gradient
         for _ in range(steps)
     ]
     return torch.stack(gradients) * plan.expected_batch_size
@@ -249,16 +256,23 @@ def test_noise_has_its_scale_and_only_that(factor: float, is_right: bool) -> Non
 
 def test_without_privacy_there_is_neither_noise_nor_clipping() -> None:
     model, batch = make_model(), make_batch(8)
-    got = noisy_step(
-        model,
-        batch,
-        plan=make_plan(0.0, max_grad_norm=1e-6),
-        collective=SingleProcess(),
-        settings=StepSettings(physical_batch_size=64),
-        draw_noise=gaussian_noise,
-    ).gradient
+    got = noisy_step(model, batch, make_plan(0.0, max_grad_norm=1e-6)).gradient
     expected = gradients_one_by_one(model, batch).sum(dim=0) / 10.0
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_noise_of_another_plan_is_refused() -> None:
+    model = make_model()
+    noise = OwnNoise(length_of_sum(model), 0.5, collective=SingleProcess(), draw_noise=gaussian_noise)
+    with pytest.raises(ValueError, match=r"the plan's noise is 1\.0, not 0\.5"):
+        begin_step(
+            model,
+            make_batch(2),
+            noise,
+            plan=make_plan(2.0),
+            collective=SingleProcess(),
+            settings=StepSettings(physical_batch_size=3),
+        )
 
 
 def test_a_released_loss_is_one_more_coordinate_under_the_same_noise() -> None:
@@ -270,14 +284,7 @@ def test_a_released_loss_is_one_more_coordinate_under_the_same_noise() -> None:
         asked.append((length, standard_deviation))
         return torch.zeros(length)
 
-    step = noisy_step(
-        model,
-        batch,
-        plan=plan,
-        collective=SingleProcess(),
-        settings=StepSettings(physical_batch_size=3),
-        draw_noise=no_noise,
-    )
+    step = noisy_step(model, batch, plan, no_noise)
     losses = model.losses(batch.codes[:, 0], batch.normals[:, 0]).detach()
     assert step.loss == pytest.approx(float(losses.clamp(max=model.loss_bound).sum()) / 10.0, rel=1e-5)
     # One unit moves the vector of gradient and loss by (C, C / 2): the noise is that of its norm.
