@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,12 @@ from torch import Tensor, nn
 from synth.models.rows import RowModel
 from synth.privacy.budget import DpSgdSteps
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.ahead import Ahead
 from synth.train.batch import Batch
 from synth.train.collective import Collective, SingleProcess
 from synth.train.noise import OwnNoise, gaussian_noise
 from synth.train.step import StepSettings, apply_gradient, begin_step, length_of_sum
+from synth.train.steps import STEPS_AHEAD
 
 WIDTH, HIDDEN = 64, 256
 MAX_GRAD_NORM, NOISE_MULTIPLIER = 1.0, 1.0
@@ -98,18 +100,21 @@ def our_step(
 
     length, settings = length_of_sum(model), StepSettings(physical_batch_size=physical)
 
-    def draw() -> OwnNoise:
-        return OwnNoise(
-            length, plan.noise_standard_deviation, collective=collective, draw_noise=gaussian_noise
-        )
+    def noises() -> Iterator[OwnNoise | None]:
+        while True:
+            noise = OwnNoise(
+                length, plan.noise_standard_deviation, collective=collective, draw_noise=gaussian_noise
+            )
+            while noise.draw_piece():
+                yield None
+            yield noise
 
-    ahead = draw()
+    ahead = Ahead(noises(), most=STEPS_AHEAD)
 
     def step() -> None:
-        nonlocal ahead
-        finish = begin_step(model, batch, ahead, plan=plan, collective=collective, settings=settings)
-        ahead = draw()
-        apply_gradient(model, optimizer, finish().gradient)
+        begun = begin_step(model, batch, ahead.next(), plan=plan, collective=collective, settings=settings)
+        ahead.work_during(begun)
+        apply_gradient(model, optimizer, begun.result().gradient)
 
     return step
 

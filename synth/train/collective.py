@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from synth.train.ahead import Pending
 from synth.train.cores import patient_threads
 
 _STEPS_BETWEEN_CHECKS = 50
@@ -34,8 +35,8 @@ class Collective(Protocol):
     def sum(self, vector: Tensor) -> Tensor:
         """Sum of all ranks' vectors, the same on every rank; a plain sum, never an average."""
 
-    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
-        """Begin `sum`, and leave this rank free until what is returned is called, once, for the sum.
+    def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
+        """Begin `sum`, and leave this rank free until its result is asked for.
 
         The vector is this call's from now on: it may be overwritten.
         """
@@ -55,8 +56,8 @@ class SingleProcess:
     def sum(self, vector: Tensor) -> Tensor:
         return vector
 
-    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
-        return lambda: vector
+    def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
+        return Pending.done(vector)
 
     def broadcast(self, vector: Tensor) -> Tensor:
         return vector
@@ -83,14 +84,14 @@ class HorovodCollective:
         self.local_rank = here.index(self.rank)
 
     def sum(self, vector: Tensor) -> Tensor:
-        return self.begin_sum(vector.clone())()
+        return self.begin_sum(vector.clone()).result()
 
-    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+    def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
         if vector.dtype != torch.float32:
             raise TypeError(f"sums over ranks are float32, got {vector.dtype}")
         # Never compressed. A name that returns is agreed on from a cache: half the time.
         handle = self._hvd.allreduce_async_(vector, op=self._hvd.Sum, name=f"sum.{len(vector)}")
-        return lambda: self._hvd.synchronize(handle)
+        return Pending(is_done=lambda: self._hvd.poll(handle), result=lambda: self._hvd.synchronize(handle))
 
     def broadcast(self, vector: Tensor) -> Tensor:
         agreed: Tensor = self._hvd.broadcast(vector, root_rank=0)

@@ -16,10 +16,12 @@ DrawNoise = Callable[[int, float], Tensor]
 _KEY_BYTES = 32
 _WORDS = 4
 """Random words a value takes: two radii and two angles."""
+_PIECE = 8192
+"""Values that are drawn at a time: a fraction of a millisecond."""
 
 
 class OwnNoise:
-    """A rank's part of the noise of one sum over all ranks: drawn when it is made, added once.
+    """A rank's part of the noise of one sum over all ranks: drawn in pieces, at leisure, and added once.
 
     Guarantee: each coordinate is some rank's and no other's, so the sum over all ranks has Gaussian noise of
       `standard_deviation` in each coordinate once, independent of that in the others and in other sums.
@@ -28,32 +30,48 @@ class OwnNoise:
     def __init__(
         self, length: int, standard_deviation: float, *, collective: Collective, draw_noise: DrawNoise
     ) -> None:
-        """Draw it; nothing is drawn where the standard deviation is 0.
+        """Draw nothing yet.
 
         Args:
           length: of the sum, the same on every rank.
+          standard_deviation: 0 for no noise.
         """
         self.length = length
         self.standard_deviation = standard_deviation
         self._own = own_part(length, rank=collective.rank, size=collective.size)
-        n_own = self._own.stop - self._own.start
-        values = draw_noise(n_own, standard_deviation) if standard_deviation else torch.zeros(n_own)
-        self._values: Tensor | None = values
+        self._draw_noise = draw_noise
+        self._n_left = self._own.stop - self._own.start if standard_deviation else 0
+        self._drawn: list[Tensor] = []
+        self._is_added = False
+
+    def draw_piece(self) -> bool:
+        """Draw some of it; whether there was something to draw."""
+        n_now = min(_PIECE, self._n_left)
+        if n_now:
+            self._n_left -= n_now
+            self._drawn.append(self._draw_noise(n_now, self.standard_deviation))
+        return n_now > 0
 
     def add_to(self, total: Tensor) -> None:
         """Add it, in place, to the coordinates of a rank's sum that are this rank's to noise; then forget it.
 
+        What is not drawn yet is drawn now.
+
         Args:
           total: float32 [length].
-        Raises: ValueError if it was added before, which would release a difference without noise, or if it
-          is that of another length.
+        Raises: ValueError if it was added before, for the difference of two sums would have no noise, or if
+          it is that of another length.
         """
-        if self._values is None:
+        if self._is_added:
             raise ValueError("this noise was added already; each sum has its own")
         if len(total) != self.length:
             raise ValueError(f"noise of length {self.length} for a sum of length {len(total)}")
-        values, self._values = self._values, None
-        total[self._own] += values.to(total.device)
+        while self.draw_piece():
+            pass
+        self._is_added = True
+        if self._drawn:
+            total[self._own] += torch.cat(self._drawn).to(total.device)
+            self._drawn.clear()
 
 
 def own_part(length: int, *, rank: int, size: int) -> slice:

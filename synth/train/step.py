@@ -5,7 +5,6 @@ backward and overwrites the clipped, noised one; it must never wrap the optimize
 """
 
 import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import assert_never
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from synth.config.train import Clipping, Precision, Train
 from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.ahead import Pending
 from synth.train.batch import Batch
 from synth.train.collective import Collective
 from synth.train.ghost import Pass, recorded, squared_norms, trained_layers, weighted_sums
@@ -118,13 +118,12 @@ def begin_step(
     plan: DpSgdPlan,
     collective: Collective,
     settings: StepSettings,
-) -> Callable[[], NoisyStep]:
+) -> Pending[NoisyStep]:
     """The gradient of one step, and its loss if the plan paid for it: begun, for ranks add up meanwhile.
 
     Args:
       batch: this rank's units; empty batches take part like any other.
       noise: of `plan.noise_standard_deviation`, for this step alone.
-    Returns: to be called once; waits until all ranks' sums are in.
     Guarantee: with noise, the result times `plan.expected_batch_size` is the Gaussian mechanism of
       standard deviation noise_multiplier x S on a sum that one unit moves by at most S in L2 norm, wherever
       that unit lives. S is max_grad_norm, or the norm with the scaled loss as one more coordinate. Without
@@ -138,16 +137,15 @@ def begin_step(
     total = sum_clipped_gradients(model, batch, max_grad_norm=max_grad_norm, settings=settings)
     total[-1] *= plan.max_grad_norm * plan.loss_ratio
     noise.add_to(total)
-    finish_sum = collective.begin_sum(total)
 
-    def finish() -> NoisyStep:
-        mean = finish_sum().div_(plan.expected_batch_size)
+    def finish(total: Tensor) -> NoisyStep:
+        mean = total / plan.expected_batch_size
         loss = None
         if plan.loss_ratio:
             loss = float(mean[-1]) / (plan.max_grad_norm * plan.loss_ratio) * model.loss_bound
         return NoisyStep(gradient=mean[:-1], loss=loss)
 
-    return finish
+    return collective.begin_sum(total).then(finish)
 
 
 def apply_gradient(trained: nn.Module, optimizer: torch.optim.Optimizer, gradient: Tensor) -> None:

@@ -7,6 +7,7 @@ import torch
 
 from synth.models.rows import RowModel
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.ahead import Ahead
 from synth.train.batch import Batch, batch_of
 from synth.train.collective import Collective
 from synth.train.noise import OwnNoise
@@ -14,6 +15,9 @@ from synth.train.randomness import Randomness
 from synth.train.sampler import poisson_steps
 from synth.train.shard import Shard
 from synth.train.step import NoisyStep, StepSettings, apply_gradient, begin_step, length_of_sum
+
+STEPS_AHEAD = 2
+"""Most steps whose batch and noise are held ready."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,46 +70,48 @@ def take_steps(
 ) -> Iterator[Taken]:
     """Take `count` steps of the plan, from its step `first` on; every rank takes the same number.
 
-    No step is left out or repeated by what the data say: one that nobody joined is like any other. While
-    ranks add up, each draws what it needs for the next step; what a step that is never taken would have
-    needed is forgotten.
+    No step is left out or repeated by what the data say: one that nobody joined is like any other. While a
+    rank waits for others, it draws what it will need for the next steps; what was drawn for a step that is
+    never taken is forgotten.
 
     Yields: after each step, when the model has moved.
     """
     plan = setting.plan
-    draws = _draws(model, count, setting)
-    ahead = next(draws, None)
+    ahead = Ahead(_draws(model, count, setting), most=STEPS_AHEAD)
     for step in range(first, first + count):
-        assert ahead is not None, "there are draws for every step"
-        batch = ahead.batch
+        draws = ahead.next()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(setting.learning_rate, step, plan.steps)
         model.before_step(step, plan.steps, is_private=plan.is_private)
-        finish = begin_step(
-            model, batch, ahead.noise, plan=plan, collective=setting.collective, settings=setting.step
+        begun = begin_step(
+            model, draws.batch, draws.noise, plan=plan, collective=setting.collective, settings=setting.step
         )
-        ahead = next(draws, None)
-        released = finish()
+        ahead.work_during(begun)
+        released = begun.result()
         apply_gradient(model.trained(), optimizer, released.gradient)
         model.after_step(step, plan.steps)
-        yield Taken(batch=batch, released=released)
+        yield Taken(batch=draws.batch, released=released)
 
 
-def _draws(model: RowModel, count: int, setting: Setting) -> Iterator[Draws]:
-    """Those of `count` steps, each drawn when it is asked for."""
+def _draws(model: RowModel, count: int, setting: Setting) -> Iterator[Draws | None]:
+    """Those of `count` steps, in pieces."""
     plan, randomness = setting.plan, setting.randomness
     units_of_steps = poisson_steps(
         setting.shard.n_units, sample_rate=plan.sample_rate, steps=count, rng=randomness.sampling
     )
     for units in units_of_steps:
         batch = batch_of(setting.shard, units, setting.row_weight, model.n_normals, randomness.sampling)
+        batch = batch.to(setting.device)
+        yield None
         noise = OwnNoise(
             length_of_sum(model),
             plan.noise_standard_deviation,
             collective=setting.collective,
             draw_noise=randomness.draw_noise,
         )
-        yield Draws(batch=batch.to(setting.device), noise=noise)
+        while noise.draw_piece():
+            yield None
+        yield Draws(batch=batch, noise=noise)
 
 
 def learning_rate(base: float, step: int, steps: int) -> float:

@@ -20,6 +20,7 @@ from synth.train import noise as source
 from synth.train import step as engine
 from synth.train import steps as loop
 from synth.train import sums as beside
+from synth.train.ahead import Pending
 from synth.train.canaries import observe
 from synth.train.collective import HorovodCollective
 from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise, own_part
@@ -42,29 +43,26 @@ PLAN = {
 
 
 class UsedTwice(OwnNoise):
-    """Fault: what was drawn ahead for a step is added in the next one too."""
+    """Fault: what was drawn ahead for one step is added in the next one too."""
 
-    _last: "UsedTwice | None" = None
+    _kept: tuple[int, list[Tensor]] | None = None
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        last, UsedTwice._last = UsedTwice._last, None
-        if last is not None and last.length == arguments[0]:
-            self.__dict__ = dict(last.__dict__)
-            return
-        super().__init__(*arguments, **named)
-        UsedTwice._last = self
-
-    def add_to(self, total: Tensor) -> None:
-        values = self._values
-        super().add_to(total)
-        self._values = values
+    def __init__(self, length: int, *arguments: Any, **named: Any) -> None:
+        super().__init__(length, *arguments, **named)
+        kept, UsedTwice._kept = UsedTwice._kept, None
+        if kept is not None and kept[0] == length:
+            self._drawn, self._n_left = list(kept[1]), 0
+        else:
+            while self.draw_piece():
+                pass
+            UsedTwice._kept = (length, list(self._drawn))
 
 
 class Averaged(HorovodCollective):
     """Fault: Horovod's default operation."""
 
-    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
-        return lambda: self._hvd.allreduce(vector, op=self._hvd.Average)
+    def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
+        return Pending.done(self._hvd.allreduce(vector, op=self._hvd.Average))
 
 
 def scaled(factor: Callable[[int], float]) -> Callable[[int], DrawNoise]:
@@ -98,7 +96,7 @@ def first_part(length: int, *, rank: int, size: int) -> slice:
     return own_part(length, rank=0, size=size)
 
 
-def unclipped(*arguments: Any, **named: Any) -> Callable[[], NoisyStep]:
+def unclipped(*arguments: Any, **named: Any) -> Pending[NoisyStep]:
     """Fault: no gradient is cut."""
     clip, engine.clip_factors = engine.clip_factors, lambda norms, _: torch.ones_like(norms)
     try:
@@ -109,23 +107,23 @@ def unclipped(*arguments: Any, **named: Any) -> Callable[[], NoisyStep]:
 
 def without_empty(
     model: Any, batch: Any, noise: OwnNoise, *, collective: HorovodCollective, **named: Any
-) -> Callable[[], NoisyStep]:
+) -> Pending[NoisyStep]:
     """Fault: where nobody joined, nothing is drawn."""
     joined = collective.sum(torch.tensor([float(len(batch.codes))]))
     if joined.item() == 0:
         size = sum(parameter.numel() for parameter in model.parameters())
-        return lambda: NoisyStep(gradient=torch.zeros(size), loss=None)
+        return Pending.done(NoisyStep(gradient=torch.zeros(size), loss=None))
     return begin_step(model, batch, noise, collective=collective, **named)
 
 
 def by_exact_size(
     model: Any, batch: Any, noise: OwnNoise, *, plan: Any, collective: HorovodCollective, **named: Any
-) -> Callable[[], NoisyStep]:
+) -> Pending[NoisyStep]:
     """Fault: the divisor is what the data say."""
     joined = collective.sum(torch.tensor([float(len(batch.codes))])).item()
-    finish = begin_step(model, batch, noise, plan=plan, collective=collective, **named)
+    begun = begin_step(model, batch, noise, plan=plan, collective=collective, **named)
     scale = plan.expected_batch_size / max(joined, 1.0)
-    return lambda: NoisyStep(gradient=finish().gradient * scale, loss=None)
+    return begun.then(lambda step: NoisyStep(gradient=step.gradient * scale, loss=None))
 
 
 def skipping(taken: Callable[..., Any]) -> Callable[..., Any]:

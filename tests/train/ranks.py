@@ -5,7 +5,6 @@ fault that is known to void privacy above one rank.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from synth.config.model import VaeSettings
 from synth.core.domain import Domain
 from synth.models.vae import Vae
 from synth.privacy.dpsgd import DpSgdPlan
+from synth.train.ahead import Pending
 from synth.train.batch import Batch
 from synth.train.collective import Collective, HorovodCollective
 from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise, own_part
@@ -67,7 +67,7 @@ def noisy_step(
         length_of_sum(model), plan.noise_standard_deviation, collective=collective, draw_noise=draw_noise
     )
     settings = StepSettings(physical_batch_size=4)
-    return begin_step(model, batch, noise, plan=plan, collective=collective, settings=settings)()
+    return begin_step(model, batch, noise, plan=plan, collective=collective, settings=settings).result()
 
 
 def injected_noise(model: torch.nn.Module, collective: Collective) -> DrawNoise:
@@ -86,8 +86,8 @@ def injected_noise(model: torch.nn.Module, collective: Collective) -> DrawNoise:
 class Averaged(HorovodCollective):
     """Fault: Horovod's default operation."""
 
-    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
-        return lambda: self._hvd.allreduce(vector, op=self._hvd.Average)
+    def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
+        return Pending.done(self._hvd.allreduce(vector, op=self._hvd.Average))
 
 
 class EveryRankIsAlone(HorovodCollective):

@@ -88,7 +88,9 @@ def test_a_step_and_a_sum_stay_on_the_device_of_the_batch(name: str) -> None:
     settings = StepSettings(physical_batch_size=4)
     with torch.device("meta"):
         network.before_step(0, 5, is_private=True)
-        step = begin_step(network, batch, noise, plan=plan, collective=SingleProcess(), settings=settings)()
+        step = begin_step(
+            network, batch, noise, plan=plan, collective=SingleProcess(), settings=settings
+        ).result()
     apply_gradient(network.trained(), optimizer, step.gradient)
     with torch.device("meta"):
         network.after_step(0, 5)

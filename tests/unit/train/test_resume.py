@@ -20,6 +20,7 @@ from synth.lake.artifacts import read_json
 from synth.models.decoder import DecoderSampler
 from synth.models.neural import build_network
 from synth.models.vae import kl_weight
+from synth.train.ahead import Pending
 from synth.train.checkpoint import Checkpoint, agree, last_checkpoint, save_checkpoint
 from synth.train.collective import SingleProcess
 from synth.train.loop import STEPS_RESERVED, Training, train
@@ -42,7 +43,7 @@ class CountedSums(SingleProcess):
         self.begun = 0
         self.crashes = crashes
 
-    def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+    def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
         self.begun += 1
         if self.begun in self.crashes:
             raise CrashError
@@ -118,10 +119,10 @@ def test_steps_are_written_down_before_their_sum_is_begun(make_spec: Callable[..
     seen = []
 
     class Watched(CountedSums):
-        def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
-            finish = super().begin_sum(vector)
+        def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
+            pending = super().begin_sum(vector)
             seen.append((self.begun, read_progress(spec)))
-            return finish
+            return pending
 
     run(spec, Watched())
     assert len(seen) == 120
@@ -152,7 +153,7 @@ def test_a_training_that_is_asked_to_stop_saves_and_loses_no_step(
     spec = make_spec(steps=120, checkpoint_seconds=1e9)
 
     class Asked(CountedSums):
-        def begin_sum(self, vector: Tensor) -> Callable[[], Tensor]:
+        def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
             if self.begun == 60:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().begin_sum(vector)

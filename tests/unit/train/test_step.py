@@ -78,7 +78,7 @@ def noisy_step(
         length_of_sum(model), plan.noise_standard_deviation, collective=alone, draw_noise=draw_noise
     )
     settings = StepSettings(physical_batch_size=3)
-    return begin_step(model, batch, noise, plan=plan, collective=alone, settings=settings)()
+    return begin_step(model, batch, noise, plan=plan, collective=alone, settings=settings).result()
 
 
 def clipped_sum(model: RowModel, batch: Batch, *, max_grad_norm: float, settings: StepSettings) -> Tensor:
