@@ -1,11 +1,12 @@
-"""What a second rank of DP-SGD gains: two ranks that share a batch against one that takes it alone.
+"""What a second rank of DP-SGD gains: two ranks against one that is alone.
 
     python bench/ranks.py --out bench/results/ranks.md
 
-One thread a rank, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: both
-ranks on halves of the batch, rank 0 alone on all of it while the other process is stopped, Horovod's threads
-included, and both on halves without ever adding up: what two cores could give at best. Medians over turns.
-One job lets ranks move between cores, the other binds each to its own as `train.bind_cores` does.
+One thread a rank, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: rank 0
+alone on a batch while the other process is stopped, Horovod's threads included; both ranks on halves of that
+batch; both on as many examples each; and both on halves without ever adding up: what two cores could give at
+best. Gains are in examples a second, medians over turns. One job lets ranks move between cores, the other
+binds each to its own as `train.bind_cores` does.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from synth.train.memory import freed_memory_kept
 WIDTHS = (256, 1024)
 BATCHES = (4096, 16384)
 STEPS_A_TURN = 4
+WAYS = ("alone", "halves", "both", "apart", "apart of rank 1")
 
 
 class Apart(SingleProcess):
@@ -41,7 +43,7 @@ class Apart(SingleProcess):
 
 
 def rank_main(folder: Path, turns: int, is_bound: bool) -> None:
-    """One rank of the job; rank 0 writes the seconds of each way's turns, those of `apart` for both ranks."""
+    """One rank of the job; rank 0 writes the seconds of each way's turns, `apart` for both ranks."""
     torch.set_num_threads(1)
     collective = HorovodCollective()
     if is_bound:
@@ -54,20 +56,21 @@ def rank_main(folder: Path, turns: int, is_bound: bool) -> None:
             apart = Apart()
             apart.rank = collective.rank
             make = partial(our_step, expected=batch, hidden=hidden, physical=Train().physical_batch_size)
-            together, alone = make(half, collective), make(batch, SingleProcess())
-            separate = make(half, apart)
-            times: dict[str, list[float]] = {"together": [], "alone": [], "apart": [], "apart of rank 1": []}
+            halves, both, separate = make(half, collective), make(batch, collective), make(half, apart)
+            alone = make(batch, SingleProcess())
+            times: dict[str, list[float]] = {way: [] for way in WAYS}
             for _ in range(turns + 1):
-                times["together"].append(_turn(together, collective))
+                times["halves"].append(_turn(halves, collective))
+                times["both"].append(_turn(both, collective))
                 if collective.rank == 0:
                     os.kill(other, signal.SIGSTOP)
                     times["alone"].append(_seconds(alone))
                     os.kill(other, signal.SIGCONT)
                 seconds = torch.zeros(2)
                 seconds[collective.rank] = _turn(separate, collective)
-                both = collective.sum(seconds).tolist()
-                times["apart"].append(both[0])
-                times["apart of rank 1"].append(both[1])
+                of_ranks = collective.sum(seconds).tolist()
+                times["apart"].append(of_ranks[0])
+                times["apart of rank 1"].append(of_ranks[1])
             # The first warms up.
             found[f"{hidden} {batch}"] = {way: values[1:] for way, values in times.items()}
     if collective.rank == 0:
@@ -110,11 +113,11 @@ def measured(turns: int, is_bound: bool) -> dict[str, dict[str, list[float]]]:
 def _line(name: str, is_bound: bool, times: dict[str, list[float]]) -> str:
     """A line of the table; ratios are of each turn's own times."""
     hidden, batch = name.split()
-    turns = zip(*(times[way] for way in ("together", "alone", "apart", "apart of rank 1")), strict=True)
-    ratios = [(one / two, one * (1 / a + 1 / b) / 2) for two, one, a, b in turns]
-    gain, most = (statistics.median(values) for values in zip(*ratios, strict=True))
-    one, two = (1000 * statistics.median(times[way]) for way in ("alone", "together"))
-    figures = (f"{one:.1f}", f"{two:.1f}", f"{1000 * int(batch) / two:,.0f}", f"{gain:.2f}", f"{most:.2f}")
+    turns = zip(*(times[way] for way in WAYS), strict=True)
+    gains = [(one / two, 2 * one / twice, one * (1 / a + 1 / b) / 2) for one, two, twice, a, b in turns]
+    medians = (statistics.median(values) for values in zip(*gains, strict=True))
+    one, two, twice = (1000 * statistics.median(times[way]) for way in WAYS[:3])
+    figures = (f"{one:.1f}", f"{two:.1f}", f"{twice:.1f}", *(f"{gain:.2f}" for gain in medians))
     return f"| {' | '.join((hidden, batch, 'yes' if is_bound else 'no', *figures))} |"
 
 
@@ -129,8 +132,15 @@ def main() -> None:
         with freed_memory_kept():
             rank_main(arguments.rank, arguments.turns, arguments.bound)
         return
-    columns = ("hidden units", "batch", "bound to cores", "one rank, ms a step", "two ranks")
-    columns = (*columns, "examples/s of two", "two against one", "two that add nothing up")
+    columns = (
+        "hidden units",
+        "batch",
+        "bound to cores",
+        "one rank, ms a step",
+        "two on halves",
+        "two on it each",
+    )
+    columns = (*columns, "gain on halves", "on it each", "on halves, nothing added up")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     jobs = {is_bound: measured(arguments.turns, is_bound) for is_bound in (False, True)}
     for name in jobs[True]:

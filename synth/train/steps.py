@@ -16,7 +16,7 @@ from synth.train.sampler import poisson_steps
 from synth.train.shard import Shard
 from synth.train.step import NoisyStep, StepSettings, apply_gradient, begin_step, length_of_sum
 
-STEPS_AHEAD = 2
+STEPS_AHEAD = 3
 """Most steps whose batch and noise are held ready."""
 
 
