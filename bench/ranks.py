@@ -2,7 +2,7 @@
 
     python bench/ranks.py --out bench/results/ranks.md
 
-One thread a rank, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: rank 0
+One thread a rank, by the clock on the wall. One Horovod job of two ranks takes turns, a few steps each: one
 alone on a batch while the other process is stopped, Horovod's threads included; both ranks on halves of that
 batch; both on as many examples each; and both on halves without ever adding up: what two cores could give at
 best. Gains are in examples a second, medians over turns. One job lets ranks move between cores, the other
