@@ -8,7 +8,7 @@ from contextlib import contextmanager
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _NEVER = -1
 _LARGEST_MMAP_THRESHOLD = 32 << 20
-_DEFAULT_THRESHOLD = 128 << 10
+"""glibc raises its own to this at most, as large memory is freed, and its other threshold to twice this."""
 
 
 @contextmanager
@@ -27,6 +27,5 @@ def freed_memory_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        library.mallopt(_M_MMAP_THRESHOLD, _DEFAULT_THRESHOLD)
-        library.mallopt(_M_TRIM_THRESHOLD, _DEFAULT_THRESHOLD)
+        library.mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
         library.malloc_trim(0)
