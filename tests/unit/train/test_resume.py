@@ -29,7 +29,7 @@ from synth.train.progress import reserve_steps, sole_trainer
 from synth.train.randomness import Randomness
 from synth.train.shard import read_shard
 from synth.train.spec import TrainSpec
-from synth.train.steps import learning_rate
+from synth.train.steps import STEPS_AHEAD, learning_rate
 
 
 class CrashError(Exception):
@@ -89,6 +89,33 @@ def test_an_undisturbed_training_draws_exactly_its_plan(make_spec: Callable[...,
 
     end = run(make_spec(steps=120), sums, draw_noise=watched)
     assert sums.begun == len(drawn) == end.step == end.drawn == 120
+
+
+def test_a_rank_that_draws_ahead_takes_the_same_steps(make_spec: Callable[..., TrainSpec]) -> None:
+    class Waiting(CountedSums):
+        """Always waits, so that as much as may be held is drawn ahead."""
+
+        def begin_sum(self, vector: Tensor) -> Pending[Tensor]:
+            held.append(len(drawn) - self.begun)
+            pending = super().begin_sum(vector)
+            return Pending(is_done=lambda: False, result=pending.result)
+
+    def injected(length: int, standard_deviation: float) -> Tensor:
+        drawn.append(length)
+        return torch.full((length,), standard_deviation * (len(drawn) % 7 - 3))
+
+    ends = {}
+    for kind in (CountedSums, Waiting):
+        drawn: list[int] = []
+        held: list[int] = []
+        spec = make_spec(steps=40)
+        end = run(spec, kind(), draw_noise=injected)
+        assert len(drawn) == end.step == 40
+        ends[kind] = end.average
+        (spec.run_folder / "checkpoint.pt").unlink()
+        reserve_steps(spec.run_folder, entry=spec.receipt.entry, may_have_drawn=0)
+    assert max(held) == STEPS_AHEAD
+    assert torch.equal(ends[CountedSums], ends[Waiting])
 
 
 @pytest.mark.parametrize("checkpoint_seconds", [1e-9, 1e9])
