@@ -31,7 +31,7 @@ class Tolerance:
     names_all: bool
 
 
-EXACT = Tolerance(share=0.015, mass=0.05, distance=0.05, beyond=0.002, names_all=True)
+EXACT = Tolerance(share=0.025, mass=0.05, distance=0.05, beyond=0.002, names_all=True)
 """Without noise: only the place within a bin is left to chance."""
 PRIVATE = Tolerance(share=0.06, mass=0.2, distance=0.25, beyond=0.25, names_all=False)
 """At epsilon 10, 4,096 rows, ten columns."""

@@ -15,7 +15,7 @@ PAIRS = [
 def check(case: Case, shape: str, tolerance: Tolerance, *, private: bool) -> None:
     """Fail with one line a complaint."""
     made = copies(shape, private=private)[case]
-    where = f"{case.name} ({case.spark_type}), {shape}"
+    where = f"{case.name} ({case.spark_type}), {shape}, {'epsilon 10' if private else 'no noise'}"
     if isinstance(made, Exception):
         pytest.fail(f"{where}: {type(made).__name__}: {made}", pytrace=False)
     found = []

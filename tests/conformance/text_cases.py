@@ -162,7 +162,7 @@ CODES: tuple[Case, ...] = (
     _tokens("hex_tokens", "xxxxxxxxxxxxxxxx", r"[0-9a-f]{16}", r"[0-9a-f]{16}"),
     _tokens("mac_addresses", "xx:xx:xx:xx:xx:xx", r"([0-9a-f]{2}:){5}[0-9a-f]{2}"),
     _tokens("order_numbers", "2024/9#####", r"\d{4}/\d{6}"),
-    _tokens("ids_of_10_digits", "9#########", r"\d{10}", back=Back.CATEGORIES),
+    _tokens("ids_of_10_digits", "9#########", r"\d{10}", back=Back.NUMBERS, read=float),
     _tokens("base64_tokens", "AaAa##AaAa##AaA=", r"[A-Za-z0-9+/]{15}="),
 )  # fmt: skip
 
@@ -195,7 +195,6 @@ PERSONAL: tuple[Case, ...] = (
     _personal("full_names", _join(" ", _first, _last), r"[A-Z][A-Za-z'. -]+ [A-Z][A-Za-z'. -]+"),
     _personal("streets", _join(" ", written(lambda g, n: g.integers(1, 999, n), str), pool(*_STREETS)),
               r"\d+ [A-Z][A-Za-z' -]+"),
-    Case(name="free_text", back=Back.CATEGORIES, draw=_notes, spelling=_TEXT, made_up=_TEXT,
-         remark="texts that repeat are learned; others are made up"),
+    _personal("free_text", _notes, _TEXT, remark="a text may name anybody, so none is learned; its length can be"),
 )  # fmt: skip
 
