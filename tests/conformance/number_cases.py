@@ -79,7 +79,8 @@ def _of(pattern: str) -> Callable[[float], str]:
 _G = r"\d{1,3}(%s\d{3})*"
 
 SPELLED_NUMBERS: tuple[Case, ...] = (
-    _number("integers", r"\d+", lambda x: str(int(x)), _whole, outermost=(0, 10**18), sentinels=("-1", "999")),
+    _number("integers", r"\d+", lambda x: str(int(x)), _whole,
+            outermost=(0, 10**18), sentinels=("-1", "999")),
     _number("integers_of_both_signs", r"-?\d+", lambda x: str(int(x)), _small, sentinels=("999", "")),
     _number("integers_always_signed", r"[+-]\d+", lambda x: f"{int(x):+d}", _small, sentinels=("",)),
     _number(
@@ -131,7 +132,9 @@ MISSING_WORDS = ("NA", "N/A", "nan", "null", "None", "?", "-", ".", "unknown", "
 def _with_word(word: str, number: int) -> Case:
     def draw(rng: Generator, n: int) -> list[str]:
         ages = rng.normal(45, 14, n).clip(18, 95).round().astype(int).tolist()
-        return [word if missing else str(age) for age, missing in zip(ages, rng.random(n) < 0.15, strict=True)]
+        return [
+            word if missing else str(age) for age, missing in zip(ages, rng.random(n) < 0.15, strict=True)
+        ]
 
     shown = {"": "blank", " ": "space"}.get(word, word)
     return Case(

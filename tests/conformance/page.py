@@ -1,4 +1,4 @@
-"""The page of the docs that says what comes back how, made from the cases: `python tests/conformance/page.py`."""
+"""Writes the page of the docs that says what comes back how: `python tests/conformance/page.py`."""
 
 import sys
 from pathlib import Path
@@ -19,19 +19,23 @@ _LONGEST = 44
 
 _HEAD = f"""# What comes back how
 
-What a column of each type and spelling becomes in the synthetic table when nothing is declared about it. The
-list is made from the conformance suite (`make conformance`). Each line is a column that the suite takes through
-scan, prepare, encode and decode with a perfect model, one that hands out the codes of the real rows, in up to
-{len(SHAPES)} shapes: {", ".join(shape.replace("_", " ") for shape in SHAPES)}. Spark and Arrow
-read the same rows of them. So this is what the way there and back keeps; what a trained model adds to it
-is in the report of a run.
+What a column of each type and spelling becomes in the synthetic table when nothing is declared about it.
+The list is made from the conformance suite (`make conformance`). Each line is a column that the suite takes
+through scan, prepare, encode and decode with a perfect model, one that hands out the codes of the real rows, in
+up to {len(SHAPES)} shapes: {", ".join(shape.replace("_", " ") for shape in SHAPES)}.
+Spark and Arrow read the same rows of them. So this is what the way there and back keeps; what a trained
+model adds to it is in the report of a run.
 
-Without noise, over {ROWS:,} rows: types are equal; shares of nulls, blanks, words for missing and of every value
-of {EXACT.mass:.0%} of the rows or more are within {EXACT.share:.1%} of the real ones; no number lies outside the
-real range; the other values' tenths are within a distance (total variation) of {EXACT.distance}. At epsilon {EPSILON:g}
-for ten columns: values of {PRIVATE.mass:.0%} or more within {PRIVATE.share:.0%}, a distance of {PRIVATE.distance}.
-Every text is spelled as the source spells its own, and keys that never repeat in the source never repeat in
-the copy.
+| over {ROWS:,} rows | without noise | at epsilon {EPSILON:g}, ten columns |
+|---|---|---|
+| the type | equal | equal |
+| share of nulls, blanks, words for missing | within {EXACT.share:.1%} | within {PRIVATE.share:.0%} |
+| share of any one value | within {EXACT.share:.1%}, if {EXACT.mass:.0%} or more | within {PRIVATE.share:.0%}, if \
+{PRIVATE.mass:.0%} or more |
+| numbers outside the real range, in ranges | at most {EXACT.beyond:.0%} away | at most {PRIVATE.beyond:.0%} away |
+| total variation over tenths of the other values | at most {EXACT.distance:.2f} | at most {PRIVATE.distance:.2f} |
+| rows spelled as no row of the source is | none | at most {PRIVATE.misspelled:.0%} |
+| keys that never repeat | never repeat | never repeat |
 """
 _REFUSED = """## Refused
 
@@ -76,7 +80,10 @@ def page() -> str:
     parts = [_HEAD]
     for title, cases in CHAPTERS.items():
         lines = "\n".join(_line(case) for case in cases)
-        parts.append(f"## {title}\n\n| what | type | such as; in place of a value | comes back |\n|---|---|---|---|\n{lines}\n")
+        parts.append(
+            f"## {title}\n\n| what | type | such as; in place of a value | comes back |\n"
+            f"|---|---|---|---|\n{lines}\n"
+        )
     refused = "".join(f"| `{name}` | `{example}` |\n" for name, example in REFUSED_TYPES.items())
     return "\n".join([*parts, _REFUSED + refused])
 

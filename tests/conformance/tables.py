@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from case import Case
 from cases import CASES, COLUMNS
-from perfect_model import ROWS, copy_of, to_array
 from numpy.typing import NDArray
+from perfect_model import ROWS, copy_of, to_array
 from shapes import values_of
 
 from synth.privacy import noise

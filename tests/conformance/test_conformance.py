@@ -1,4 +1,4 @@
-"""Every type and spelling, in every shape, comes back as what it is: with a perfect model, nothing declared."""
+"""With a perfect model and nothing declared, every type and spelling comes back as what it is."""
 
 import pytest
 from case import Case

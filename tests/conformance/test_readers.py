@@ -1,7 +1,7 @@
 """Both readers hand over the same rows of every type and spelling, and Spark writes what was generated."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def as_plain(summary: Summary, names: list[str]) -> dict[str, Any]:
     }
 
 
-def check_same(frame: Any, folder: Path, shape: str) -> tuple[SourceBatches, SourceBatches]:
+def check_same(frame: Any, folder: Path, shape: str) -> SourceBatches:
     """Fail naming the columns that the two readers do not agree on, or that differ from what was written."""
     chosen, by_spark = sources(frame, folder)
     table = table_of(shape)
@@ -96,7 +96,7 @@ def check_same(frame: Any, folder: Path, shape: str) -> tuple[SourceBatches, Sou
     )
     unlike = [name for name in names if one[name] != other[name]]
     assert not unlike, f"summaries differ in {named(unlike, shape)}"
-    return chosen, by_spark
+    return chosen
 
 
 def named(columns: list[str], shape: str) -> str:
@@ -106,7 +106,7 @@ def named(columns: list[str], shape: str) -> str:
 @pytest.mark.parametrize("shape", ["nulls", "extremes"])
 def test_arrow_and_spark_read_the_same_rows_of_every_type(spark: Any, tmp_path: Path, shape: str) -> None:
     pq.write_table(table_of(shape), tmp_path / "a.parquet", row_group_size=1_500)
-    chosen, _ = check_same(spark.read.parquet(str(tmp_path)), tmp_path, shape)
+    chosen = check_same(spark.read.parquet(str(tmp_path)), tmp_path, shape)
     assert chosen.files, "plain files are read by Arrow, or nothing is compared"
 
 
@@ -128,65 +128,62 @@ def test_csv_hands_over_every_spelling(spark: Any, tmp_path: Path, shape: str) -
     table = table_of(shape).select(names)
     pyarrow.csv.write_csv(table, tmp_path / "a.csv")
     source = Source(path=str(tmp_path), format="csv", options={"multiLine": "true"})
-    check_texts(read_table(spark, source).toArrow(), table, shape)
+    check_alike(read_table(spark, source).toArrow(), table, "CSV hands over other texts", shape)
 
 
-def check_texts(found: pa.Table, wanted: pa.Table, shape: str) -> None:
-    """Fail naming the columns whose texts, or nulls, are not those that were written; rows in any order."""
-    unlike = [name for name in wanted.column_names if not alike(found.column(name), wanted.column(name))]
-    assert not unlike, f"texts differ in {named(unlike, shape)}"
+def check_alike(found: pa.Table, wanted: pa.Table, fault: str, shape: str) -> None:
+    """Fail naming the columns that hold other values; the order of the rows is free."""
+
+    def values(table: pa.Table, name: str) -> list[str]:
+        return sorted(map(repr, table.column(name).to_pylist()))
+
+    unlike = [name for name in wanted.column_names if values(found, name) != values(wanted, name)]
+    assert not unlike, f"{fault} in {named(unlike, shape)}"
 
 
-def alike(found: pa.ChunkedArray, wanted: pa.ChunkedArray) -> bool:
-    return sorted(map(repr, found.to_pylist())) == sorted(map(repr, wanted.to_pylist()))
+def copy_by_spark(spark: Any, folder: Path, shape: str) -> Any:
+    """The table that a perfect model makes on the workers."""
 
+    class Replayed:
+        n_uniforms = 1
 
-class Replayed:
-    """The perfect model from its file."""
+        def __init__(self, codes: Any) -> None:
+            self.codes = codes
 
-    n_uniforms = 1
+        def sample(self, uniforms: Any) -> Any:
+            return self.codes[: len(uniforms)]
 
-    def __init__(self, folder: Path) -> None:
-        self._codes = np.load(folder / "codes.npy")
+    def load(bundle: Path) -> Replayed:
+        return Replayed(np.load(bundle / "codes.npy"))
 
-    def sample(self, uniforms: np.ndarray) -> np.ndarray:
-        return self._codes[: len(uniforms)]
-
-
-def copy_by_spark(spark: Any, folder: Path, shape: str, load: Callable[[Path], Replayed]) -> Any:
     folder.mkdir()
     np.save(folder / "codes.npy", learned(shape).model.codes)
     return generated(spark, learned(shape).manifest, folder, load, rows=ROWS, seed=7, partitions=2)
 
 
 @pytest.mark.parametrize("shape", ["nulls", "sentinels"])
-def test_spark_generates_every_type_and_keeps_it_in_its_files(
-    spark: Any, tmp_path: Path, shape: str
-) -> None:
-    frame = copy_by_spark(spark, tmp_path / "model", shape, Replayed)
+def test_spark_generates_every_type_and_keeps_it_in_its_files(spark: Any, tmp_path: Path, shape: str) -> None:
+    frame = copy_by_spark(spark, tmp_path / "model", shape)
     manifest = learned(shape).manifest
     assert dict(frame.dtypes) == {c.name: c.spark_type for c in manifest.schema.columns}
     types = {column.name: arrow_type(column.spark_type) for column in manifest.schema.columns}
     here = pa.Table.from_batches([block_of_rows(learned(shape).model, manifest, 0, 7, types)])
-    made = frame.toArrow()
-    unlike = [name for name in here.column_names if not alike(made.column(name), here.column(name))]
-    assert not unlike, f"Spark makes other rows in {named(unlike, shape)}"
+    check_alike(frame.toArrow(), here, "Spark makes other rows", shape)
     target = Target(path=str(tmp_path / "out"))
     write_table(frame, target, expected_rows=ROWS)
     kept = read_table(spark, Source(path=target.path)).toArrow()
-    unlike = [name for name in here.column_names if not alike(kept.column(name), here.column(name))]
-    assert not unlike, f"Parquet keeps other rows in {named(unlike, shape)}"
+    check_alike(kept, here, "Parquet keeps other rows", shape)
 
 
 @pytest.mark.parametrize("shape", ["nulls", "sentinels"])
 def test_a_csv_target_keeps_every_text(spark: Any, tmp_path: Path, shape: str) -> None:
-    frame = copy_by_spark(spark, tmp_path / "model", shape, Replayed)
+    frame = copy_by_spark(spark, tmp_path / "model", shape)
     names = [name for name, kind in spark_types(shape).items() if kind == "string"]
     texts = frame.select(*(quoted(name) for name in names))
     target = Target(path=str(tmp_path / "out"), format="csv")
     write_table(texts, target, expected_rows=ROWS)
     source = Source(path=target.path, format="csv", options={"multiLine": "true"})
-    check_texts(read_table(spark, source).toArrow(), texts.toArrow(), shape)
+    check_alike(read_table(spark, source).toArrow(), texts.toArrow(), "CSV keeps other texts", shape)
 
 
 @pytest.mark.parametrize("spark_type", REFUSED_TYPES)

@@ -12,9 +12,7 @@ from numpy.random import Generator
 _START = datetime(2016, 1, 1, tzinfo=UTC)
 _DAY = 86_400
 _MONTHS = r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_LONG_MONTHS = (
-    r"(January|February|March|April|May|June|July|August|September|October|November|December)"
-)
+_LONG_MONTHS = r"(January|February|March|April|May|June|July|August|September|October|November|December)"
 _D, _M, _Y = r"(0[1-9]|[12]\d|3[01])", r"(0[1-9]|1[0-2])", r"\d{4}"
 _BARE_D, _BARE_M = r"([1-9]|[12]\d|3[01])", r"([1-9]|1[0-2])"
 _TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -77,7 +75,8 @@ def _in_milliseconds() -> Case:
         return [f"{m:%Y-%m-%d %H:%M:%S}.{m.microsecond // 1000:03d}" for m in _moments(1_000)(rng, n)]
 
     return Case(name="timestamp_with_milliseconds", back=Back.TIMES, draw=draw,
-                spelling=rf"{_Y}-{_M}-{_D} {_TIME}\.\d{{3}}", read=_reading("%Y-%m-%d %H:%M:%S.%f"))  # fmt: skip
+                spelling=rf"{_Y}-{_M}-{_D} {_TIME}\.\d{{3}}", 
+                read=_reading("%Y-%m-%d %H:%M:%S.%f"))  # fmt: skip
 
 
 def _with_offset(name: str, *offsets: str, blank: str = " ") -> Case:
