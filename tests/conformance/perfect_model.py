@@ -25,8 +25,6 @@ from synth.spending import scan_events, selection_delta, stage_mu
 
 ROWS = BLOCK
 """Rows of every table: those that generation makes at once."""
-_COLUMNS_A_TABLE = 10
-"""Under a budget a column gets what it would get in a table of so many columns, not of all cases."""
 _SIMPLE = {
     "boolean": pa.bool_(),
     "tinyint": pa.int8(),
@@ -99,11 +97,7 @@ def learn(
 ) -> Learned:
     """Scan, prepare and encode a table of ROWS rows."""
     privacy = Privacy(epsilon=epsilon)
-    more = np.sqrt(batch.num_columns / _COLUMNS_A_TABLE)
-    scan_mu, prepare_mu = (
-        None if epsilon is None else more * stage_mu(privacy, share)
-        for share in (privacy.split.scan, privacy.split.prepare)
-    )
+    scan_mu, prepare_mu = (stage_mu(privacy, share) for share in (privacy.split.scan, privacy.split.prepare))
     findings = release_findings(
         {name: class_counts(batch.column(name)) for name in batch.schema.names},
         Receipt(entry=1, events=scan_events(batch.num_columns, PrivacyUnit(), scan_mu)),
@@ -126,8 +120,10 @@ def learn(
     receipt = Receipt(entry=2, events=plan.events())
     manifest = fit(summary, schema, plan, receipt, Prepare(), findings)
     coded = encode_batch(batch, manifest.features, manifest.codebooks, manifest.schema)
-    codes = [coded[name].to_numpy().astype(np.uint16) for name in manifest.domain.names]
-    return Learned(manifest=manifest, model=PerfectModel(np.column_stack(codes)))
+    codes = np.zeros((batch.num_rows, len(coded)), dtype=np.uint16)
+    for index, name in enumerate(manifest.domain.names):
+        codes[:, index] = coded[name].to_numpy()
+    return Learned(manifest=manifest, model=PerfectModel(codes))
 
 
 def copy_of(
