@@ -46,7 +46,7 @@ class Case:
     back: Back
     draw: Draw
     spark_type: str = "string"
-    spelling: str = r"(?s).*"
+    spelling: str = r"[\s\S]*"
     read: Read | None = None
     outermost: tuple[Any, ...] = ()
     sentinels: tuple[Any, ...] = ()
