@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.core.domain import Domain
+from synth.errors import FitFailed
 from synth.marginal.candidates import cells
 from synth.marginal.estimate import estimate
 from synth.marginal.measure import Measurement, combined, measure
@@ -95,6 +96,7 @@ def fit(
 
     Args:
       deadline: of time.monotonic(), after which the estimation stops where it is.
+    Raises: FitFailed if it stops far from what noise explains.
     """
     merged = combined(measurements)
     found = estimate(
@@ -106,6 +108,12 @@ def fit(
     )
     ended = "" if found.converged else ", stopped by model.max_minutes"
     problem.say(f"fitted {len(merged)} marginals in {found.steps} steps, {found.seconds:.1f} s{ended}")
+    if not found.is_sound:
+        raise FitFailed(
+            f"the fit of {len(merged)} marginals ended at a misfit of {2 * found.objective / found.cells:.3g} a "
+            "cell where noise explains 1; raise model.max_minutes, or lower model.marginal.max_cells, and run "
+            "train again: the noisy answers are kept"
+        )
     order = elimination_order(problem.sizes, [factor.scope for factor in found.factors])
     tables = tables_of_factors(problem.domain, problem.groupings, found.factors, order)
     return Fitted(tables=tables, measurements=tuple(measurements), factors=found.factors)
