@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from synth.config.sections import Config
+from synth.config.sections import ColumnSettings, Config
 from synth.config.yaml import Null, YamlError, as_settings, read_yaml
+from synth.core.schema import Kind
 from synth.errors import ConfigError
 
 
@@ -26,10 +27,23 @@ def load_config(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         merged = _merge(merged, _parse_override(override))
     try:
-        return Config.model_validate(as_settings(merged, Config))
+        return _with_partitions(Config.model_validate(as_settings(merged, Config)))
     except ValidationError as error:
         where = ", ".join(str(path) for path in paths)
         raise ConfigError(f"{where}: " + "; ".join(_faults(error))) from error
+
+
+def _with_partitions(config: Config) -> Config:
+    """A partition that was asked for by name is public: its column has exactly the named values."""
+    asked = config.privacy.partitions
+    if asked is None:
+        return config
+    declared = config.columns.get(asked.column, ColumnSettings())
+    if declared.drop:
+        return config
+    kind = Kind.ORDERED if declared.kind is Kind.ORDERED else Kind.CATEGORICAL
+    given = declared.model_copy(update={"kind": kind, "categories": tuple(dict.fromkeys(asked.values))})
+    return config.model_copy(update={"columns": {**config.columns, asked.column: given}})
 
 
 def read_defaults() -> dict[str, Any]:

@@ -322,6 +322,17 @@ class SparkSettings(Section):
         return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in conf.items()}
 
 
+def _said_twice(partitions: PartitionSettings, columns: dict[str, ColumnSettings]) -> list[str]:
+    """What is declared of a column whose values the partitions give."""
+    declared = columns.get(partitions.column, ColumnSettings())
+    said = declared.model_dump(
+        include={"lower", "upper", "categories", "edges", "decimals", "format", "parts", "keep_length"},
+        exclude_defaults=True,
+    )
+    where = f"columns.{partitions.column}"
+    return [f"{where}.{name}: privacy.partitions gives its values; leave {name} out" for name in sorted(said)]
+
+
 class Config(Section):
     """Everything about one table."""
 
@@ -353,6 +364,8 @@ class Config(Section):
         )
         if same_place:
             faults.append("target is the source itself; the synthetic table must go elsewhere")
+        if self.privacy.partitions is not None:
+            faults += _said_twice(self.privacy.partitions, self.columns)
         dropped = {name for name, column in self.columns.items() if column.drop}
         if self.privacy.privacy_unit.entity in dropped:
             faults.append(

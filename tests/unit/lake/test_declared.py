@@ -14,8 +14,9 @@ from synth.lake.columns import from_strings, to_strings
 from synth.lake.declared import check_declared, column_faults, format_fault
 from synth.lake.types import arrow_type, as_spark_casts, spelled
 
-TYPES = ("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal(5,2)", 
-         "decimal(38,0)", "string", "varchar(10)", "char(3)", "date", "timestamp", "timestamp_ntz")  # fmt: skip
+TYPES = ("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal(5,2)",
+         "decimal(38,0)", "string", "varchar(10)", "char(3)", "date", "timestamp",
+         "timestamp_ntz")  # fmt: skip
 
 
 def faults(spark_type: str, **settings: Any) -> list[str]:
@@ -179,11 +180,11 @@ def config(**sections: Any) -> Config:
         ({"generate": {"fix": {"F": "Yes"}}}, "generate.fix.F: 'Yes' is no value of type boolean"),
         ({"generate": {"fix": {"N": "01"}}, "columns": {"N": {"categories": ["2"]}}}, "none of the declared"),
         ({"generate": {"rebalance": {"Q": {"a": 0.5}}}}, "generate.rebalance.Q: the source has"),
-        ({"generate": {"fix": {"S": "a"}}, "columns": {"S": {"kind": "text"}}}, "only columns of categories"),
+        ({"generate": {"fix": {"S": "a"}}, "columns": {"S": {"kind": "text"}}}, "only categories"),
         ({"privacy": {"partitions": {"column": "N", "values": ["01"]}}}, "'01' is written '1'"),
         ({"privacy": {"partitions": {"column": "A", "values": ["x"]}}}, "'x' is no value of type date"),
         ({"privacy": {"partitions": {"column": "M", "values": ["2026-11-25"]}}}, "'2026-11-25 00:00:00'"),
-        ({"privacy": {"partitions": {"column": "R", "values": ["1"]}}}, "name a column of whole values"),
+        ({"privacy": {"partitions": {"column": "R", "values": ["1"]}}}, "name one of whole values"),
     ],
 )  # fmt: skip
 def test_the_whole_configuration_is_held_against_the_types(sections: dict[str, Any], says: str) -> None:
