@@ -234,9 +234,7 @@ def test_values_outside_the_declared_categories_are_a_cell_of_their_own_and_told
     assert found.counts[0] == pytest.approx(900, abs=40), "they are coded as null, and counted so"
     assert found == book(PreparedManifest.from_dict(manifest.to_dict()), "s")
     (line,) = unlikely_declarations(manifest)
-    assert line.startswith("columns.s.categories: about 8") or line.startswith(
-        "columns.s.categories: about 7"
-    )
+    assert line.startswith(("columns.s.categories: about 8", "columns.s.categories: about 7"))
     assert "check their spelling" in line
     assert "no" not in line.replace("none", ""), "a value that nobody declared"
     assert len(found.counts) == found.n_codes == 3
