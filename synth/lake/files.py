@@ -3,20 +3,21 @@
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
-
-from pyspark.sql import SparkSession
 
 from synth.config.sections import Table
 from synth.errors import SourceError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _MOST_LOOKED_AT = 100
 """Folders of a pattern, and folders above a path, of which a table format may have left its log."""
 _LOGS = {"Delta": "_delta_log", "Hudi": ".hoodie", "Iceberg": "metadata/*.metadata.json"}
 
 
-def file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:
+def file_system(spark: "SparkSession", path: str) -> tuple[Any, Any]:
     """Hadoop's file system of a path and the path itself, whatever file system that is."""
     jvm = spark.sparkContext._jvm
     assert jvm is not None
@@ -24,7 +25,7 @@ def file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:
     return place.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), place
 
 
-def check_plain(spark: SparkSession, table: Table) -> None:
+def check_plain(spark: "SparkSession", table: Table) -> None:
     """Raise SourceError if the files are those of a table format, which knows which rows still count."""
     if table.table or not table.path:
         return
@@ -39,7 +40,7 @@ def check_plain(spark: SparkSession, table: Table) -> None:
         for format, log in _LOGS.items():
             if files.globStatus(jvm.org.apache.hadoop.fs.Path(folder, log)):
                 raise SourceError(
-                    f"source {table.place} holds the files of a {format} table; read as plain files, "
+                    f"source {table.place} holds a table of {format}; read as plain files, "
                     "rows that were deleted or replaced would come back; name it in source.table, or write "
                     "its rows to a folder of Parquet files first"
                 )
