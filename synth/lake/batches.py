@@ -4,6 +4,7 @@ Rows that Spark hands to Python go through the JVM value by value. Parquet files
 workers mount are read by Arrow in the Python worker instead: the same values, several times sooner.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from synth.lake.files import below, partition_values
 from synth.lake.footers import reads_alike, valid_text
 from synth.lake.tables import map_in_arrow, partition_columns, quoted
 
+_MOST_FOOTERS = 1000
 _ROWS_A_BATCH = 1 << 16
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 MapBatches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -123,6 +125,20 @@ def readable_files(frame: DataFrame, source: Source) -> ParquetFiles | None:
     files = ParquetFiles(paths=tuple(p for p, _ in kept), values=tuple(v for _, v in kept))
     reader = _Reader(types=types, names=tuple(types), salt=b"", files=files)
     return files if reads_alike(files.paths, types, known, reader.look) else None
+
+
+def unread_columns(frame: DataFrame, source: Source) -> list[str]:
+    """Columns that some of the first Parquet files have, and Spark does not see: it asks one file alone."""
+    if source.table or source.format != "parquet" or source.options:
+        return []
+    addresses = [urlparse(address) for address in sorted(frame.inputFiles())[:_MOST_FOOTERS]]
+    paths = [unquote(address.path) for address in addresses if address.scheme == "file"]
+    known = {name.lower() for name in frame.columns}
+    found: dict[str, None] = {}
+    for path in paths:
+        with contextlib.suppress(pa.ArrowException, OSError):  # damaged files are told by their readers
+            found |= dict.fromkeys(pq.read_schema(path).names)
+    return [name for name in found if name.lower() not in known]
 
 
 def _row_groups(file: str) -> int:

@@ -68,15 +68,11 @@ def _facts(lines: DataFrame, header: bytes, quote: str) -> DataFrame:
 def _faults(found: Sequence[Any], header: bytes, options: dict[str, str], encoding: str) -> list[str]:
     faults = []
     if any(bytes(row["header"] or b"").startswith(_BYTE_ORDER) for row in found):
-        return [
-            "text in UTF-16; set source.options: {encoding: UTF-16, multiLine: true}, or write it as UTF-8"
-        ]
+        return [UTF_16]
     if any(row["nul"] for row in found):
-        faults.append("a NUL in its text: it is binary, or in UTF-16; write it as UTF-8 without NULs")
+        faults.append(UTF_16)
     if encoding in ("utf-8", "utf8") and any(row["invalid"] for row in found):
-        faults.append(
-            "text that is not UTF-8; set source.options.encoding, such as ISO-8859-1 or windows-1252"
-        )
+        faults.append(NOT_UTF_8)
     if options.get("multiline", "false").lower() != "true" and any(row["torn"] for row in found):
         faults.append(
             "a line with an unpaired quote: a quoted line end or a plain one; if values hold line ends set "

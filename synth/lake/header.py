@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from synth.config.sections import Source
 from synth.errors import SourceError
 
+UTF_16 = (
+    "NULs in its text: it is in UTF-16, or no text; set source.options: {encoding: UTF-16, multiLine: true}, "
+    "or write it as UTF-8 without NULs"
+)
+NOT_UTF_8 = "text that is not UTF-8; set source.options.encoding, such as ISO-8859-1 or windows-1252"
 _SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', ",": '","'}
 _WHOLE = r"[+-]?\d+"
 _VALUES = (
@@ -28,6 +33,10 @@ def check_header(names: Sequence[str], source: Source) -> None:
     options = {name.lower(): value for name, value in source.options.items()}
     if options.get("header", "true").lower() != "true":
         return
+    if any("\0" in name for name in names):
+        raise SourceError(f"source {source.place} has {UTF_16}")
+    if any("\ufffd" in name for name in names):
+        raise SourceError(f"source {source.place} has {NOT_UTF_8}")
     if len(names) == 1:
         found = [word for mark, word in _SEPARATORS.items() if mark in names[0]]
         if found:
@@ -48,5 +57,6 @@ def looks_like_values(names: Sequence[str]) -> bool:
         return True
     whole = [int(name) for name in names if re.fullmatch(_WHOLE, name.strip())]
     steps = {after - before for before, after in itertools.pairwise(whole)}
-    counts = len(steps) == 1 and steps != {0}  # years or numbers of columns
+    # Years, or numbers of columns: two that follow each other, or more at any one distance.
+    counts = len(steps) == 1 and (steps == {1} or (len(whole) > 2 and steps != {0}))
     return len(whole) >= 2 and not counts

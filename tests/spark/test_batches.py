@@ -16,7 +16,7 @@ from pyspark.errors import AnalysisException
 from synth.config.sections import Source
 from synth.core.prepared import UNIT_COLUMN
 from synth.core.schema import PrivacyUnit
-from synth.lake.batches import SourceBatches, readable_files
+from synth.lake.batches import SourceBatches, readable_files, unread_columns
 
 pytestmark = pytest.mark.spark
 ROWS = 3_000
@@ -93,6 +93,13 @@ def test_a_column_that_an_older_file_lacks_is_null(spark: Any, tmp_path: Path) -
     pq.write_table(lake_table(60).select(["small", "real"]), folder / "a-new.parquet")
     by_arrow, by_spark = sources(spark, folder)
     assert rows_of(by_arrow, by_spark.frame.columns) == rows_of(by_spark, by_spark.frame.columns)
+
+
+def test_columns_that_spark_does_not_see_are_told(spark: Any, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1], "B": [2]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"a": [1], "b": [2], "later": [3]}), tmp_path / "1.parquet")
+    frame = spark.read.parquet(str(tmp_path / "0.parquet"), str(tmp_path / "1.parquet"))
+    assert unread_columns(frame.select("a", "b"), Source(path=str(tmp_path))) == ["later"]
 
 
 def test_every_row_is_a_unit_of_its_own_however_often_it_is_read(spark: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """CSV is what it seems, or one line says what it is; and what we write comes back as it was."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ def source(folder: Path, *files: str | bytes, **options: str) -> Source:
         ((GOOD, f"name,n,m\n{SECRET},1,2\n"), "other columns than the first"),
         ((GOOD + GOOD,), "its header again inside a file"),
         ((GOOD.encode("utf-16"),), "set source.options: {encoding: UTF-16, multiLine: true}"),
-        ((GOOD.encode("utf-16-le"),), "a NUL in its text"),
-        ((GOOD + "a\0b,3\n",), "a NUL in its text"),
+        ((GOOD.encode("utf-16-le"),), "NULs in its text"),
+        ((GOOD + "a\0b,3\n",), "NULs in its text"),
+        (("größe,n\na,1\n".encode("latin-1"),), "not UTF-8; set source.options.encoding"),
         (((GOOD + "Zürich,3\n").encode("latin-1"),), "not UTF-8; set source.options.encoding"),
         ((GOOD + 'a "b,3\n',), "an unpaired quote"),
         ((f"name;n\n{SECRET};1\n",), 'set source.options.sep: ";"'),
@@ -106,7 +108,6 @@ def test_texts_in_a_csv_come_back_as_they_were(spark: Any, tmp_path: Path) -> No
     files = sorted((tmp_path / "out").glob("*.csv"))
     by_pandas = pd.concat(pd.read_csv(file, keep_default_na=False) for file in files)
     assert dict(zip(by_pandas.i, by_pandas.v, strict=True)) == {i: v or "" for i, v in enumerate(TEXTS)}
-    rows = [
-        row for file in files for row in csv.reader(file.open(newline="", encoding="utf-8")) if row[0] != "i"
-    ]
+    texts = (io.StringIO(file.read_bytes().decode(), newline="") for file in files)
+    rows = [row for text in texts for row in csv.reader(text) if row[0] != "i"]
     assert {row[1] for row in rows} == {v or "" for v in TEXTS}

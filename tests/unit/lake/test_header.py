@@ -16,6 +16,7 @@ from synth.lake.header import looks_like_values
         "x,true",
         "550e8400-e29b-41d4-a716-446655440000,x",
         "5,5",
+        "Alice,17,40",
     ],
 )
 def test_values(line: str) -> None:

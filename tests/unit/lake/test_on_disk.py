@@ -14,8 +14,9 @@ def test_parquet_in_folders_of_partitions(tmp_path: Path) -> None:
     folder = tmp_path / "t" / "DAY=001"
     folder.mkdir(parents=True)
     (folder / "_SUCCESS").write_text("")
-    kinds = {"a.b": pa.int16(), "d": pa.decimal128(9, 2), "t": pa.timestamp("us", "UTC"), 
-             "s": pa.large_string(), "u": pa.uint32(), "n": pa.timestamp("us"), "l": pa.list_(pa.int8())}  # fmt: skip
+    kinds = {"a.b": pa.int16(), "d": pa.decimal128(9, 2), "t": pa.timestamp("us", "UTC"),
+             "s": pa.large_string(), "u": pa.uint32(), "n": pa.timestamp("us"),
+             "l": pa.list_(pa.int8())}  # fmt: skip
     pq.write_table(pa.table({name: pa.nulls(0, kind) for name, kind in kinds.items()}), folder / "f.parquet")
     assert columns_on_disk(Source(path=str(tmp_path / "t"))) == {
         "a.b": "smallint", "d": "decimal(9,2)", "t": "timestamp", "s": "string", "u": "bigint",
