@@ -17,6 +17,8 @@ from synth.config.load import load_config
 from synth.config.sections import Config
 from synth.errors import SynthError
 from synth.lake.artifacts import read_json
+from synth.lake.declared import check_declared
+from synth.lake.on_disk import columns_on_disk
 from synth.lake.workspace import Workspace
 from synth.pipeline import run_stages
 from synth.privacy.audit import confidence
@@ -190,6 +192,12 @@ def plan(
         )
     console = Console(highlight=False)
     console.print(table)
+    columns = columns_on_disk(loaded.source)
+    if columns is None:
+        console.print("declarations: held against the columns' types when a run begins, before any charge")
+    else:
+        check_declared(columns, loaded)
+        console.print(f"declarations: they fit the {len(columns)} columns of the source")
     if workdir is not None:
         console.print(_prepare_split(Run(config=loaded, workspace=Workspace.open(workdir), say=_say)))
 

@@ -87,6 +87,7 @@ class Column:
       weight: share of preparation's budget relative to what its kind would get.
       derived: Spark SQL expression over other columns that computes it after generation; None if learned.
       unique: whether made-up values must never repeat.
+      constant: whether its one category is what every row of the run has: its codebook is then free.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Column:
     weight: float = 1.0
     derived: str | None = None
     unique: bool = False
+    constant: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,6 +98,8 @@ def _fit_feature(
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
         return _find_bins(counted, feature, receipts, settings)
+    if feature.column.constant:
+        return _constant(feature, n_rows)
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)
@@ -111,14 +113,33 @@ def _released_nulls(counted: FeatureSummary, feature: Feature, paid: Receipt) ->
     return nulls if feature.column.nullable and nulls > _TOLD_FROM_NONE * noise.scale_of(paid) else 0.0
 
 
+def _constant(feature: Feature, n_rows: int) -> CategoricalCodebook:
+    """A column of which every row has the one public value: nothing is left to be counted."""
+    assert feature.column.categories is not None
+    counts = (0.0, float(n_rows))
+    return CategoricalCodebook(
+        column=feature.name, categories=feature.column.categories, counts=counts, closed=True
+    )
+
+
 def _count_categories(
     counted: FeatureSummary, feature: Feature, categories: tuple[str, ...], paid: Receipt
 ) -> CategoricalCodebook:
+    """Declared categories, and one more cell for values that are none of them: these are coded as null."""
     nulls = _released_nulls(counted, feature, paid)
-    exact = np.array([counted.categories.get(key, 0) for key in categories], dtype=np.int64)
-    found = np.maximum(noise.noisy_counts(exact, paid).value, 0)
-    counts = (nulls, *map(float, found))
-    return CategoricalCodebook(column=feature.name, categories=categories, counts=counts, closed=True)
+    listed = [counted.categories.get(key, 0) for key in categories]
+    outside = sum(counted.categories.values()) - sum(listed)
+    exact = np.array([*listed, outside], dtype=np.int64)
+    *found, beyond = np.maximum(noise.noisy_counts(exact, paid).value, 0).astype(float).tolist()
+    # Few values outside are not told from none.
+    beyond = beyond if beyond > _TOLD_FROM_NONE * noise.scale_of(paid) else 0.0
+    return CategoricalCodebook(
+        column=feature.name,
+        categories=categories,
+        counts=(nulls + beyond, *found),
+        closed=True,
+        outside=beyond / (beyond + sum(found)) if beyond else 0.0,
+    )
 
 
 def _find_categories(

@@ -159,7 +159,7 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
         yield _query(Purpose.UNITS, None, weights.counts, 1)
     for feature in features_of(schema):
         column = feature.column
-        if column.public:
+        if column.public or column.constant:
             continue
         if column.kind.is_binned:
             levels = 1 if column.edges is not None else len(grid_for(column).levels)

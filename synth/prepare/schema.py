@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synth.config.sections import ColumnSettings, RelationSettings
+from synth.core.calendar import number_of
 from synth.core.finding import Findings
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
 from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
+from synth.lake.types import spelled
 from synth.prepare.relations import apply_relations
 
 _TEXT_TYPES = ("string", "varchar", "char")
@@ -61,13 +63,13 @@ def resolve_schema(
                 kind=kind,
                 nullable=field.nullable,
                 entity=settings.entity or finding.entity,
-                lower=settings.lower,
-                upper=settings.upper,
+                lower=None if settings.lower is None else number_of(settings.lower, kind),
+                upper=None if settings.upper is None else number_of(settings.upper, kind),
                 categories=_categories(field.spark_type, kind, settings),
                 decimals=settings.decimals if settings.decimals is not None else finding.decimals,
                 format=format,
                 null_share=finding.null_share if field.nullable else 0.0,
-                edges=settings.edges,
+                edges=None if settings.edges is None else tuple(number_of(e, kind) for e in settings.edges),
                 parts=settings.parts,
                 keep_length=settings.keep_length,
                 public=settings.public,
@@ -97,4 +99,6 @@ def _output_type(spark_type: str, kind: Kind, format: str | None) -> str:
 def _categories(spark_type: str, kind: Kind, settings: ColumnSettings) -> tuple[str, ...] | None:
     if settings.categories is None and kind is Kind.BOOLEAN and spark_type == "boolean":
         return ("false", "true")
-    return settings.categories
+    if settings.categories is None:
+        return None
+    return tuple(spelled(category, spark_type) for category in settings.categories)

@@ -26,7 +26,7 @@ def evaluate(run: Run) -> None:
     with run.stage("evaluate", None, None) as stage:
         assert stage is not None
         with readable_errors(config.source):
-            real = read_table(run.spark, config.source)
+            real = run.asked_for(read_table(run.spark, config.source))
             synthetic = run.read_target()
             holdout = None
             if config.evaluate.holdout is not None:

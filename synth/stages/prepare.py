@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from synth import spending
@@ -12,6 +13,7 @@ from synth.core.schema import TableSchema
 from synth.errors import ConfigError
 from synth.generate.made_up import most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
+from synth.prepare.declarations import unlikely_declarations
 from synth.prepare.plan import PreparePlan
 from synth.prepare.schema import Field, resolve_schema
 from synth.run import Run
@@ -58,6 +60,8 @@ def prepare(run: Run) -> None:
                     "no value of any column could be named under the budget; raise privacy.epsilon, or "
                     "declare columns.NAME.categories"
                 )
+            for line in unlikely_declarations(manifest):
+                run.say(f"prepare: {line}")
             run.say(f"prepare: encoding into {manifest.domain.total} codes")
             with write_artifact(run.workspace.prepared, key) as folder:
                 write_json(folder / "prepared.json", manifest.to_dict())
@@ -84,7 +88,7 @@ def planned_queries(run: Run) -> PreparePlan:
 
 
 def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> TableSchema:
-    return resolve_schema(
+    schema = resolve_schema(
         config.name,
         fields,
         findings,
@@ -93,6 +97,19 @@ def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> Tabl
         config.relations,
         untyped_source=config.source.table is None and config.source.format == "csv",
     )
+    asked = config.privacy.partitions
+    return schema if asked is None else _with_given(schema, asked.column)
+
+
+def _with_given(schema: TableSchema, partition: str) -> TableSchema:
+    """The schema whose partition column has its named values alone, and no null among them."""
+    columns = (
+        replace(c, nullable=False, null_share=0.0, constant=len(c.categories or ()) == 1)
+        if c.name == partition
+        else c
+        for c in schema.columns
+    )
+    return replace(schema, columns=tuple(columns))
 
 
 def _plan(run: Run, schema: TableSchema, findings: Findings) -> PreparePlan:
