@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.core import check
 from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
@@ -81,7 +82,7 @@ class CategoricalCodebook:
 
 
 Cell = tuple[float, float, float]
-"""A part of a bin: lower edge, upper edge, released count."""
+"""A part of a bin: lower edge, upper edge, released count. Equal edges: that very value."""
 
 
 def _number_at_most(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.uint16]:
@@ -103,13 +104,15 @@ class BinnedCodebook:
       column: the column's name.
       kind: integer, real, date (in days since 1970-01-01), timestamp (in seconds) or place (grid cells).
       lowers, uppers: edges, increasing, with uppers[k] <= lowers[k+1]; a value between two bins goes
-        to the lower one, a value below the first bin to the first.
+        to the lower one, a value below the first bin to the first. A bin at infinity has both edges there.
       counts: released counts per code, >= 0, length `n_codes`.
       cells: for each bin, where its mass lies within it: (lower, upper, released count > 0), in order;
-        empty spreads every bin's mass evenly.
+        empty spreads every bin's mass evenly. A cell of equal edges is a point: it decodes to that value.
       decimals: digits that decoded reals keep; None keeps all.
       power: the power transform that makes the released distribution most like a normal one; None for
         kinds that are no quantities.
+      unit: decoded values that are no points are multiples of it; None where there is no such unit.
+      outside: released share of the values that lie outside the declared bounds.
     """
 
     column: str
@@ -120,6 +123,8 @@ class BinnedCodebook:
     cells: tuple[tuple[Cell, ...], ...] = ()
     decimals: int | None = None
     power: PowerTransform | None = None
+    unit: float | None = None
+    outside: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.kind.is_binned:
@@ -127,12 +132,18 @@ class BinnedCodebook:
         if len(self.lowers) != len(self.uppers):
             raise ValueError(f"{len(self.lowers)} lower edges for {len(self.uppers)} upper ones")
         edges = np.column_stack([self.lowers, self.uppers]).ravel()
-        if not (np.all(np.isfinite(edges)) and np.all(np.diff(edges) >= 0)):
-            raise ValueError(f"the bins of {self.column!r} must be finite and increasing")
+        at_infinity = np.isinf(self.lowers) & (np.array(self.lowers) == self.uppers)
+        finite = edges[np.repeat(~at_infinity, 2)]
+        if not (np.all(np.isfinite(finite)) and np.all(edges[1:] >= edges[:-1])):
+            raise ValueError(f"the bins of {self.column!r} must be finite, or a point, and increasing")
         if self.cells and not (len(self.cells) == len(self.lowers) and all(self.cells)):
             raise ValueError(f"every bin of {self.column!r} needs cells, or none does")
         if not all(count > 0 for part in self.cells for _, _, count in part):
             raise ValueError(f"the cells of {self.column!r} must have counts > 0")
+        if self.unit is not None:
+            check.positive(self.unit, f"the unit of {self.column!r}")
+        if not 0 <= self.outside <= 1:
+            raise ValueError(f"the share of {self.column!r} outside its bounds must be in [0, 1]")
         _check_counts(self.column, self.counts, self.n_codes)
 
     @property
@@ -152,8 +163,9 @@ class BinnedCodebook:
     def decode(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """A number drawn within each code's bin, by the mass of its cells; NaN for null. [n] -> [n].
 
-        Integers, dates and timestamps come back whole; reals rounded to `decimals`, never outside
-        their cell unless it holds no number of that many decimals.
+        A point comes back as its very value; else integers, dates and timestamps come back whole, reals
+        rounded to `decimals`, and all as multiples of `unit`, never outside their cell unless it holds no
+        such number.
         """
         null = codes == NULL_CODE
         if not self.lowers:
@@ -184,15 +196,48 @@ class BinnedCodebook:
     def _within(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
     ) -> NDArray[np.float64]:
+        is_point = lower == upper
+        if is_point.all():
+            return lower
+        # Infinities are points: what is computed for them is not used.
+        low, high = np.where(is_point, 0.0, lower), np.where(is_point, 1.0, upper)
+        drawn = self._in_cell(low, high, uniforms)
+        if self.unit is not None:
+            drawn = _at_multiples(low, high, uniforms, self.unit, drawn)
+        return np.where(is_point, lower, drawn)
+
+    def _in_cell(
+        self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         if self.kind is not Kind.REAL:
             first = np.ceil(lower)
             return first + np.floor(uniforms * np.maximum(np.ceil(upper) - first, 1))
-        drawn = lower + uniforms * (upper - lower)
+        # Written so that no difference of two large numbers overflows.
+        drawn = lower * (1 - uniforms) + upper * uniforms
+        drawn = np.clip(drawn, lower, upper)
         if self.decimals is None:
             return drawn
         unit = 10.0**-self.decimals
         first = np.ceil(lower / unit - 1e-9)
-        return np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
+        return np.where(np.isfinite(rounded), rounded, drawn)
+
+
+def _at_multiples(
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    uniforms: NDArray[np.float64],
+    unit: float,
+    otherwise: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """A multiple of the unit in [lower, upper), each alike; `otherwise` where there is none. [n] -> [n]."""
+    first = np.ceil(lower / unit - 1e-9)
+    n = np.ceil(upper / unit - 1e-9) - first
+    places = first + np.floor(uniforms * np.maximum(n, 1))
+    # Dividing by a whole number keeps 0.05 x 3 at 0.15.
+    values = places / round(1 / unit) if unit < 1 else places * unit
+    return np.where(n >= 1, values, otherwise)
 
 
 Codebook = CategoricalCodebook | BinnedCodebook
@@ -221,13 +266,20 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "type": "binned",
                 "column": codebook.column,
                 "kind": codebook.kind.value,
-                "lowers": list(codebook.lowers),
-                "uppers": list(codebook.uppers),
+                "lowers": [_to_json(edge) for edge in codebook.lowers],
+                "uppers": [_to_json(edge) for edge in codebook.uppers],
                 "counts": list(codebook.counts),
-                "cells": [[list(cell) for cell in part] for part in codebook.cells],
+                "cells": [[[_to_json(value) for value in cell] for cell in part] for part in codebook.cells],
                 "decimals": codebook.decimals,
                 "power": None if codebook.power is None else asdict(codebook.power),
+                "unit": codebook.unit,
+                "outside": codebook.outside,
             }
+
+
+def _to_json(value: float) -> float | str:
+    """JSON has no infinity."""
+    return value if np.isfinite(value) else str(float(value))
 
 
 def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
@@ -242,10 +294,12 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
     return BinnedCodebook(
         column=fields["column"],
         kind=Kind(fields["kind"]),
-        lowers=tuple(fields["lowers"]),
-        uppers=tuple(fields["uppers"]),
+        lowers=tuple(map(float, fields["lowers"])),
+        uppers=tuple(map(float, fields["uppers"])),
         counts=tuple(fields["counts"]),
-        cells=tuple(tuple((a, b, n) for a, b, n in part) for part in fields["cells"]),
+        cells=tuple(tuple((float(a), float(b), n) for a, b, n in part) for part in fields["cells"]),
         decimals=fields["decimals"],
         power=None if fields["power"] is None else PowerTransform(**fields["power"]),
+        unit=fields["unit"],
+        outside=fields["outside"],
     )
