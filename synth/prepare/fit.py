@@ -1,5 +1,6 @@
 """From an exact summary and a receipt to released codebooks: where preparation's noise is drawn."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from synth.core.finding import Findings
 from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Kind, TableSchema
-from synth.prepare.bins import cells_of, cut
+from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
 from synth.prepare.features import grid_for
 from synth.prepare.plan import PreparePlan, Purpose
 from synth.prepare.power import fit_power
@@ -160,9 +161,16 @@ def _find_bins(
     whole = column.kind is not Kind.REAL or column.decimals is not None
     mass = release_mass(counted.cells, counted.counts, grid, receipts, bins=wanted, whole=whole).value
     cells = cells_of(mass, grid, column)
+    if not cells:
+        return _codebook(feature, [], [], nulls, None)
     power = fit_power(cells) if column.kind in (Kind.INTEGER, Kind.REAL) else None
-    bins = cut(cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power)
-    return _codebook(feature, bins, nulls, power)
+    spikes = find_spikes(cells, grid, column, wanted, mass.noise_scale)
+    bins = cut(
+        cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power, spikes=spikes
+    )
+    within = with_points(bins, list(itertools.compress(cells, spikes)), column)
+    outside = share_outside(mass, grid, column)
+    return replace(_codebook(feature, bins, within, nulls, power), outside=outside)
 
 
 def _count_bins(
@@ -175,19 +183,24 @@ def _count_bins(
     exact = np.bincount(place, weights=counted.counts, minlength=len(edges) - 1).astype(np.int64)
     found = np.maximum(noise.noisy_counts(exact, paid).value, 0).astype(float).tolist()
     bins = [[(a, b, max(n, 1e-9))] for a, b, n in zip(edges, edges[1:], found, strict=False)]
-    return _codebook(feature, bins, nulls, None)
+    return _codebook(feature, bins, bins, nulls, None)
 
 
 def _codebook(
-    feature: Feature, bins: Sequence[Sequence[Cell]], nulls: float, power: PowerTransform | None
+    feature: Feature,
+    bins: Sequence[Sequence[Cell]],
+    within: Sequence[Sequence[Cell]],
+    nulls: float,
+    power: PowerTransform | None,
 ) -> BinnedCodebook:
+    """Bins with the edges that values are coded by, and where `within` them the mass lies."""
     return BinnedCodebook(
         column=feature.name,
         kind=feature.column.kind,
         lowers=tuple(cells[0][0] for cells in bins),
         uppers=tuple(cells[-1][1] for cells in bins),
         counts=(nulls, *(sum(count for _, _, count in cells) for cells in bins)),
-        cells=tuple(tuple(cells) for cells in bins),
+        cells=tuple(tuple(cells) for cells in within),
         decimals=feature.column.decimals,
         power=power,
     )
