@@ -17,7 +17,7 @@ _SENTINELS = tuple(sorted({*(10**k - 1 for k in range(3, 39)), *(2**k - 1 for k 
 def likely_value(lower: float, upper: float, kind: Kind, decimals: int | None) -> float:
     """The value in [lower, upper) that people and programs would write most often.
 
-    Zero; then, of whole numbers, a sentinel such as 99999; then the number of fewest digits. Of days the
+    Zero; a power of ten; a sentinel such as 99999; then the number of fewest digits. Of days the
     last and the first of a year, then the first of a month; of moments midnights of such days, then whole
     hours and minutes.
     Args:
@@ -27,9 +27,9 @@ def likely_value(lower: float, upper: float, kind: Kind, decimals: int | None) -
         return lower
     match kind:
         case Kind.INTEGER:
-            return float(_number(Decimal(lower), Decimal(upper), 0))
+            return float(_number(Decimal(repr(float(lower))), Decimal(repr(float(upper))), 0))
         case Kind.REAL:
-            return float(_number(Decimal(lower), Decimal(upper), decimals))
+            return float(_number(Decimal(repr(float(lower))), Decimal(repr(float(upper))), decimals))
         case Kind.DATE:
             return _day(int(np.ceil(lower)), int(np.ceil(upper)))
         case Kind.TIMESTAMP:
@@ -49,13 +49,14 @@ def _number(lower: Decimal, upper: Decimal, decimals: int | None) -> Decimal:
 
 
 def _positive(lower: Decimal, upper: Decimal, decimals: int | None) -> Decimal:
-    if decimals is not None:
-        unit = Decimal(1).scaleb(-decimals)
-        for sentinel in _SENTINELS:
-            # 999.99 ends a column of prices as 99999 does one of whole numbers.
-            for value in (Decimal(sentinel), sentinel * unit):
-                if lower <= value < upper:
-                    return value
+    power = Decimal(1).scaleb(upper.adjusted(), _EXACT)
+    if lower <= power < upper:
+        return power
+    # 999.99 is the end of a column of prices as 99999 is of one of whole numbers.
+    units = (Decimal(1).scaleb(-decimals), Decimal(1)) if decimals else (Decimal(1),)
+    for value in (sentinel * unit for unit in units for sentinel in _SENTINELS):
+        if lower <= value < upper:
+            return value
     for exponent in range(upper.adjusted(), lower.adjusted() - 20, -1):
         step = Decimal(1).scaleb(exponent, _EXACT)
         value = _EXACT.multiply((_EXACT.divide(lower, step)).to_integral_value(ROUND_CEILING), step)

@@ -21,7 +21,9 @@ from synth.privacy.select import pruned_count
 
 _LEAST_SIGNAL = 4.0
 _SIGNAL_A_LEVEL = 10.0
-"""A tree's finest level k is left out if fewer rows are there than noise x 4 x 10^(k-1)."""
+"""A tree's round k is left out if fewer rows are there than noise x 4 x 10^(k-1)."""
+_LEAST_ROUNDS = 4
+"""So many rounds are always asked: what is too light to be split is asked for once more, so none is lost."""
 
 
 class Purpose(StrEnum):
@@ -77,7 +79,7 @@ class PreparePlan:
             queries = tuple(_queries(schema, settings.weights, skipped))
             plan = PreparePlan(queries=queries, mu=mu, selection_delta=selection_delta)
             finest = max((q.level for q in queries), default=0)
-            if mu is None or finest == 0 or plan._tells_apart(n_rows):
+            if mu is None or finest < _LEAST_ROUNDS or plan._tells_apart(n_rows):
                 return plan
             skipped += 1
 
@@ -163,7 +165,7 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             continue
         if column.kind.is_binned:
             levels = 1 if column.edges is not None else len(grid_for(column).levels)
-            for level in range(max(1, levels - skipped)):
+            for level in range(max(min(_LEAST_ROUNDS, levels), levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)

@@ -29,14 +29,15 @@ def kept_roots(mass: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDA
     """
     n = len(mass)
     kept = mass > np.maximum(_deviations(_CHANCE / 2 / max(n, 1)) * deviation, 0.5)
-    total = np.concatenate([[0.0], np.cumsum(mass)])
-    variance = np.concatenate([[0.0], np.cumsum(deviation**2)])
+    # Runs are of roots that do not stand out alone.
+    free = np.where(kept, -np.inf, mass)
     threshold = _deviations(_CHANCE / 2 / max(n, 1) / _LONGEST_RUN)
     for length in range(2, min(_LONGEST_RUN, n) + 1):
-        score = (total[length:] - total[:-length]) / np.sqrt(variance[length:] - variance[:-length])
+        windows = np.lib.stride_tricks.sliding_window_view(free, length)
+        noise = np.sqrt(np.lib.stride_tricks.sliding_window_view(deviation**2, length).sum(axis=1))
         # The ends of a run must add to it: else a shorter one says it better.
-        ends = (mass[: n - length + 1] > 0) & (mass[length - 1 :] > 0)
-        for start in np.flatnonzero((score > threshold) & ends).tolist():
+        stands_out = (windows.sum(axis=1) > threshold * noise) & (windows[:, 0] > 0) & (windows[:, -1] > 0)
+        for start in np.flatnonzero(stands_out).tolist():
             kept[start : start + length] = True
     beside = mass > _BESIDE * deviation
     for step in (1, -1):
