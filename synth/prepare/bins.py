@@ -148,7 +148,8 @@ def find_spikes(
         span = uppers[after] - lowers[before] - widths
     density = np.divide(around, span, out=np.zeros(m), where=span > 0)
     enough = max(mass.sum() / (_SPIKE_LEAST * bins), _SPIKE_SIGNIFICANT * noise_scale)
-    steep = mass > _SPIKE_STEEPER * density * widths
+    with np.errstate(invalid="ignore", over="ignore"):
+        steep = mass > _SPIKE_STEEPER * density * widths
     spikes = _is_single(lowers, uppers, grid, column) & (mass >= enough) & steep
     heaviest = np.argsort(-np.where(spikes, mass, 0.0), kind="stable")[: max(1, bins // 2)]
     kept = np.zeros(m, dtype=bool)

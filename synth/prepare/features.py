@@ -1,5 +1,6 @@
 """A feature's values from a batch of the source: numbers or strings, whatever columns it is made from."""
 
+import re
 from typing import assert_never
 
 import numpy as np
@@ -75,6 +76,22 @@ def grid_for(column: Column) -> Grid:
             return FloatGrid(_WHOLE_BITS)
         case _:
             return FloatGrid()
+
+
+_WHOLE_TYPES = {"tinyint": 7, "smallint": 15, "int": 31, "bigint": 63}
+_DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+
+
+def type_limits(column: Column) -> tuple[float, float]:
+    """Least and greatest value that the column's Spark type can hold: public."""
+    bits = _WHOLE_TYPES.get(column.spark_type)
+    if bits is not None and column.kind in (Kind.INTEGER, Kind.REAL):
+        return -(2.0**bits), 2.0**bits - 1
+    decimal = _DECIMAL.fullmatch(column.spark_type)
+    if decimal is not None:
+        most = 10.0 ** (int(decimal[1]) - int(decimal[2]))
+        return -most, most
+    return -np.inf, np.inf
 
 
 def _between(column: Column, lower: float, upper: float) -> Grid:

@@ -15,7 +15,7 @@ from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Kind, TableSchema
 from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
-from synth.prepare.features import grid_for
+from synth.prepare.features import grid_for, type_limits
 from synth.prepare.plan import PreparePlan, Purpose
 from synth.prepare.power import fit_power
 from synth.prepare.summary import FeatureSummary, Summary
@@ -98,7 +98,7 @@ def _fit_feature(
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
-        return _find_bins(counted, feature, receipts, settings)
+        return _find_bins(counted, feature, receipts, settings, n_rows)
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)
@@ -152,14 +152,23 @@ def _natural(key: str) -> tuple[bool, float, str]:
 
 
 def _find_bins(
-    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare
+    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare, n_rows: int
 ) -> BinnedCodebook:
     column = feature.column
     grid = grid_for(column)
     nulls = _released_nulls(counted, feature, receipts[0])
     wanted = settings.bins * (_MORE_PLACES if feature.role is Role.PLACE else 1)
     whole = column.kind is not Kind.REAL or column.decimals is not None
-    mass = release_mass(counted.cells, counted.counts, grid, receipts, bins=wanted, whole=whole).value
+    mass = release_mass(
+        counted.cells,
+        counted.counts,
+        grid,
+        receipts,
+        bins=wanted,
+        whole=whole,
+        total=n_rows - nulls,
+        within=type_limits(column),
+    ).value
     cells = cells_of(mass, grid, column)
     if not cells:
         return _codebook(feature, [], [], nulls, None)

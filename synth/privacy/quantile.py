@@ -20,6 +20,7 @@ _SPIKY = 0.8
 _SPIKY_SPLIT = 8.0
 _LAST_BITS = 8
 """How many bits finer such a node is looked at in the last round."""
+_NEXT_TO_NONE = 1e-6
 _FINER = 16
 """Nodes are split down to so many to a bin: thin tails then end where their values end."""
 
@@ -46,6 +47,8 @@ def release_mass(
     *,
     bins: int,
     whole: bool,
+    total: float,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> Released[MassCells]:
     """Where the mass of a column lies, fine enough for `bins` bins of equal mass.
 
@@ -59,6 +62,8 @@ def release_mass(
       receipts: one a round, each paying for one query.
       bins: number of bins wanted; nodes far lighter than a bin are not split further.
       whole: whether only whole numbers can occur.
+      total: released number of values, to know when some are missing.
+      within: least and greatest value that the column's type can hold.
     Guarantee: the receipts' events, composed adaptively: the partition of a round depends on public facts
       and on the noisy answers of earlier rounds alone.
     """
@@ -67,16 +72,17 @@ def release_mass(
     scales = [noise.scale_of(receipt) for receipt in receipts]
     if scales[0] == 0:
         return Released(exact.gathered(bins), receipts[0].entry)
-    possible = _Possible(grid, whole)
+    possible = _Possible(grid, whole, within)
     roots = np.arange(grid.n_cells >> grid.levels[0], dtype=np.int64) << grid.levels[0]
     tree = NoisyTree(roots[possible.of(roots, grid.levels[0])], grid.levels[0])
     for number, (receipt, scale) in enumerate(zip(receipts, scales, strict=True)):
         if number:
-            _split_heavy(tree, possible, scale, bins, is_last=number == len(receipts) - 1)
+            last = number == len(receipts) - 1
+            _split_heavy(tree, possible, scale, bins, total, is_last=last)
         leaves = tree.leaves
         asked = exact.of(tree.first[leaves], tree.shift[leaves])
         tree.measure(leaves, noise.noisy_counts(asked, receipt).value.astype(np.float64), scale)
-    return Released(_shaped(tree, scales[-1]), receipts[0].entry)
+    return Released(_shaped(tree, total, scales[-1]), receipts[0].entry)
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class _Possible:
 
     grid: Grid
     whole: bool
+    within: tuple[float, float]
 
     def of(self, first: NDArray[np.int64], shift: NDArray[np.int64] | int) -> NDArray[np.bool_]:
         """Of nodes by first cell and shift. [n] -> [n]."""
@@ -132,16 +139,19 @@ class _Possible:
         possible: NDArray[np.bool_] = edge(first) < edge(end)
         for cell in self.grid.special:
             possible |= (first <= cell) & (cell < end)
-        return possible
+        low, high = self.within
+        return possible & (self.grid.lower(end) >= low) & (self.grid.lower(first) <= high)
 
 
-def _split_heavy(tree: NoisyTree, possible: _Possible, scale: float, bins: int, *, is_last: bool) -> None:
+def _split_heavy(
+    tree: NoisyTree, possible: _Possible, scale: float, bins: int, total: float, *, is_last: bool
+) -> None:
     """Split the leaves that hold enough to be seen in parts."""
     mass, deviation = tree.estimates()
     leaves = tree.leaves
     roots = tree.parent[leaves] < 0
     known = np.ones(len(leaves), dtype=bool)
-    known[roots] = kept_roots(mass[leaves][roots], deviation[leaves][roots])
+    known[roots] = kept_roots(mass[leaves][roots], deviation[leaves][roots], total)
     enough = max(float(mass[leaves][known].sum()) / bins / _FINER, _SPLIT * scale, 0.5)
     heavy = known & (mass[leaves] > enough) & (tree.shift[leaves] > 0)
     for leaf in leaves[heavy].tolist():
@@ -169,12 +179,12 @@ def _children(
         bits = min(FAN_BITS, shift)
 
 
-def _shaped(tree: NoisyTree, noise_scale: float) -> MassCells:
+def _shaped(tree: NoisyTree, total: float, noise_scale: float) -> MassCells:
     """Masses from consistent counts, from the roots down, noise taken out where it shows no shape."""
     mass, deviation = tree.estimates()
     shares = np.zeros(len(mass))
     roots = np.flatnonzero(tree.parent < 0)
-    kept = kept_roots(mass[roots], deviation[roots])
+    kept = kept_roots(mass[roots], deviation[roots], total)
     shares[roots[kept]] = np.maximum(mass[roots[kept]], 0.5)
     for node in range(len(mass)):  # parents come before their children
         start, stop = tree.children[node]
@@ -202,12 +212,21 @@ def _shaped(tree: NoisyTree, noise_scale: float) -> MassCells:
 def _holes(
     tree: NoisyTree, roots: NDArray[np.int64], kept: NDArray[np.bool_], mass: NDArray[np.float64]
 ) -> list[tuple[int, int, float]]:
-    """Stretches of roots between kept ones: each a piece with the mass that its counts have together."""
+    """The roots between kept ones: pieces with the mass that their counts have, and at least next to none.
+
+    So a value in a hole has a bin there, and is not taken for the spike below it.
+    """
     places = np.flatnonzero(kept)
-    holes = []
-    for before, after in zip(places, places[1:], strict=False):
-        if after - before > 1:
-            between = roots[before + 1 : after]
-            last = int(tree.first[between[-1]] + (np.int64(1) << tree.shift[between[-1]])) - 1
-            holes.append((int(tree.first[between[0]]), last, max(float(mass[between].sum()), 1e-9)))
-    return holes
+    if len(places) == 0:
+        return []
+    inside = np.arange(places[0], places[-1])
+    holes = roots[inside[~kept[inside]]]
+    stops = tree.first[holes] + (np.int64(1) << tree.shift[holes]) - 1
+    # Together they hold what least squares gives, not the sum of what is above zero in each.
+    together = max(float(mass[holes].sum()), 0.0)
+    above = np.maximum(mass[holes], 0.0)
+    each = above * (together / above.sum()) if above.sum() > 0 else above
+    return [
+        (int(first), int(last), max(float(count), _NEXT_TO_NONE))
+        for first, last, count in zip(tree.first[holes], stops, each, strict=True)
+    ]

@@ -11,6 +11,9 @@ _CHANCE = 0.002
 _LONGEST_RUN = 8
 _BESIDE = 2.5
 """Noise standard deviations that a root beside a kept one must reach: distributions have tails."""
+_MOST_OF_IT = 0.6
+"""Share of all values that must be found before thresholds stay where they are."""
+_STEP, _LEAST = 0.25, 2.5
 _SIGNIFICANT = 3.0
 """Noise standard deviations above which a child of a node that holds something is more than noise."""
 _SIGNIFICANT_HALF = 1.5
@@ -19,33 +22,52 @@ _SHAPE = 2.5
 """Noise standard deviations by which an uneven split must differ from an even one."""
 
 
-def kept_roots(mass: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.bool_]:
+def kept_roots(
+    mass: NDArray[np.float64], deviation: NDArray[np.float64], total: float
+) -> NDArray[np.bool_]:
     """Which roots stand out of their noise: alone, in a run of neighbours, or beside ones that do. [n] -> [n].
 
     A run of L roots is one question more, so that with n roots there are n x 8 of them: the threshold is
-    that of as many (a scan statistic by the union bound).
+    that of as many (a scan statistic by the union bound). As long as what is kept lacks much of the
+    released total, values are known to be missing, and less will do.
     Args:
       mass, deviation: estimates of all roots in order, with their standard deviations.
+      total: released number of values.
     """
-    n = len(mass)
-    kept = mass > np.maximum(_deviations(_CHANCE / 2 / max(n, 1)) * deviation, 0.5)
-    # Runs are of roots that do not stand out alone.
+    n = max(len(mass), 1)
+    single, run = _deviations(_CHANCE / 2 / n), _deviations(_CHANCE / 2 / n / _LONGEST_RUN)
+    kept = np.zeros(len(mass), dtype=bool)
+    while single > _LEAST:
+        kept |= mass > np.maximum(single * deviation, 0.5)
+        _keep_runs(kept, mass, deviation, run)
+        _keep_beside(kept, mass > _BESIDE * deviation)
+        if mass[kept].sum() >= _MOST_OF_IT * total:
+            break
+        single, run = single - _STEP, run - _STEP
+    return kept
+
+
+def _keep_runs(
+    kept: NDArray[np.bool_], mass: NDArray[np.float64], deviation: NDArray[np.float64], threshold: float
+) -> None:
+    """Keep runs of roots that do not stand out alone."""
     free = np.where(kept, -np.inf, mass)
-    threshold = _deviations(_CHANCE / 2 / max(n, 1) / _LONGEST_RUN)
-    for length in range(2, min(_LONGEST_RUN, n) + 1):
+    for length in range(2, min(_LONGEST_RUN, len(mass)) + 1):
         windows = np.lib.stride_tricks.sliding_window_view(free, length)
         noise = np.sqrt(np.lib.stride_tricks.sliding_window_view(deviation**2, length).sum(axis=1))
         # The ends of a run must add to it: else a shorter one says it better.
         stands_out = (windows.sum(axis=1) > threshold * noise) & (windows[:, 0] > 0) & (windows[:, -1] > 0)
         for start in np.flatnonzero(stands_out).tolist():
             kept[start : start + length] = True
-    beside = mass > _BESIDE * deviation
+
+
+def _keep_beside(kept: NDArray[np.bool_], enough: NDArray[np.bool_]) -> None:
+    """Keep roots beside kept ones, and beside those, as long as they hold enough."""
     for step in (1, -1):
-        for place in range(n)[::step]:
+        for place in range(len(kept))[::step]:
             before = place - step
-            if 0 <= before < n and kept[before] and beside[place]:
+            if enough[place] and 0 <= before < len(kept) and kept[before]:
                 kept[place] = True
-    return kept
 
 
 def _deviations(chance: float) -> float:
