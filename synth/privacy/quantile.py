@@ -15,9 +15,9 @@ from synth.privacy.shape import kept_roots, share_out
 
 _SPLIT = 4.0
 """Noise standard deviations above which a node is worth splitting."""
-_SPIKY = 0.8
+_SPIKY = 0.7
 """Share of its parent's mass above which a node looks like one value rather than a stretch of them."""
-_SPIKY_SPLIT = 8.0
+_SPIKY_SPLIT = 6.0
 _LAST_BITS = 8
 """How many bits finer such a node is looked at in the last round."""
 _NEXT_TO_NONE = 1e-6
