@@ -30,6 +30,15 @@ _MOST_CATEGORIES = 10_000
 """Categories of one column that keep a code of their own; codes are 16 bits wide."""
 _TOLD_FROM_NONE = 3.0
 """Standard deviations above which nulls are taken for real: of 740 columns without any, one gets some."""
+BOOLEAN_WORDS = (
+    *dict.fromkeys(
+        spelled
+        for word in ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n")
+        for spelled in (word, word.capitalize(), word.upper())
+    ),
+    *("1", "0", "1.0", "0.0"),
+)
+"""Usual spellings of yes and no."""
 _MORE_PLACES = 2
 """Bins of a place for each bin of a number: it stands for two columns."""
 
@@ -127,8 +136,11 @@ def _find_categories(
 ) -> CategoricalCodebook | None:
     nulls = _released_nulls(counted, feature, paid)
     scale = noise.scale_of(paid)
-    pruned = pruned_count(scale, max_rows=m)
-    named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
+    if feature.column.kind is Kind.BOOLEAN:
+        named = _named_booleans(counted.categories, paid, m)
+    else:
+        pruned = pruned_count(scale, max_rows=m)
+        named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
     frequent = sorted(named, key=lambda key: (-named[key], key))[:_MOST_CATEGORIES]
     if scale == 0:  # no privacy, or a public column: all of it is known
         n_rows = counted.nulls + sum(counted.categories.values())
@@ -141,6 +153,19 @@ def _find_categories(
     keys = sorted(frequent, key=_natural) if feature.column.kind is Kind.ORDERED else frequent
     counts = (nulls, *(float(named[key]) for key in keys), other)
     return CategoricalCodebook(column=feature.name, categories=tuple(keys), counts=counts)
+
+
+def _named_booleans(counts: dict[str, int], paid: Receipt, m: int) -> dict[str, int]:
+    """Counts of the usual spellings, which are public, and of other values that reach the threshold.
+
+    Each value is of one of the two, so together they are the one histogram that the receipt pays for.
+    """
+    exact = np.array([counts.get(word, 0) for word in BOOLEAN_WORDS], dtype=np.int64)
+    noisy = noise.noisy_counts(exact, paid).value
+    least = max(_TOLD_FROM_NONE * noise.scale_of(paid), 0)
+    usual = {word: int(n) for word, n in zip(BOOLEAN_WORDS, noisy, strict=True) if n > least}
+    others = {key: n for key, n in counts.items() if key not in BOOLEAN_WORDS}
+    return usual | select_keys(others, paid, max_rows=m, pruned=0).value
 
 
 def _natural(key: str) -> tuple[bool, float, str]:

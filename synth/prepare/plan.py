@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from synth.config.sections import Prepare, PrepareWeights
 from synth.core.feature import Feature, features_of
-from synth.core.schema import TableSchema
+from synth.core.schema import Kind, TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
@@ -140,11 +140,15 @@ class PreparePlan:
             for (feature, purpose), queries in rows.items()
         ]
 
-    def pruned(self) -> dict[str, int]:
-        """Of each feature whose categories are found: rows up to which a category may be left uncounted."""
+    def pruned(self, schema: TableSchema) -> dict[str, int]:
+        """Of each feature whose categories are found: rows up to which a category may be left uncounted.
+
+        None of a boolean's: the usual spellings are counted however rare they are.
+        """
         if self.mu is None:
             return {}
-        found = [query for query in self.queries if query.purpose is Purpose.FOUND]
+        booleans = {f.name for f in features_of(schema) if f.column.kind is Kind.BOOLEAN}
+        found = [q for q in self.queries if q.purpose is Purpose.FOUND and q.feature not in booleans]
         return {str(q.feature): pruned_count(self.event(q).scale, max_rows=q.sensitivity) for q in found}
 
     @property
@@ -170,7 +174,8 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)
         else:
-            yield _query(Purpose.FOUND, feature.name, weights.found * column.weight, m)
+            weight = weights.declared if column.kind is Kind.BOOLEAN else weights.found
+            yield _query(Purpose.FOUND, feature.name, weight * column.weight, m)
 
 
 def _query(purpose: Purpose, feature: str | None, weight: float, sensitivity: int, level: int = 0) -> Query:
