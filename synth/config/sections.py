@@ -83,13 +83,17 @@ class EntityUnit(Section):
     max_rows: Annotated[int, Field(ge=1)] = 1
 
 
+_MOST_BY_ROWS = 0.3
+"""The largest share that preparation gets by the number of rows; see `synth.spending.prepare_share`."""
+
+
 class Split(Section):
     scan: Annotated[float, Field(gt=0, lt=1)] = 0.03
-    prepare: Annotated[float, Field(gt=0, lt=1)] = 0.12
+    prepare: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
-        if not self.scan + self.prepare < 1:
+        if not self.scan + (self.prepare or _MOST_BY_ROWS) < 1:
             raise ValueError("scan and prepare must leave something to train with")
         return self
 

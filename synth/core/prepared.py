@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from synth.core.codebook import Codebook, codebook_from_dict, codebook_to_dict
 from synth.core.domain import Domain
@@ -25,6 +25,9 @@ class PreparedManifest:
       entries: ledger entries that paid for it.
       is_private: False if the user asked for no privacy; everything made from it must say so.
     """
+
+    FORM: ClassVar[int] = 2
+    """Raised with what a kept manifest must hold: one of another form counts as not kept."""
 
     schema: TableSchema
     codebooks: tuple[Codebook, ...]

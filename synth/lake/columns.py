@@ -18,11 +18,13 @@ ISO_DATE = "%Y-%m-%d"
 ISO_TIMESTAMP = "%Y-%m-%d %H:%M:%S"
 
 
-def to_numbers(array: pa.Array, column: Column) -> NDArray[np.float64]:
+def to_numbers(array: pa.Array, column: Column, *, infinite: bool = False) -> NDArray[np.float64]:
     """Numbers of a binned column; NaN where null, infinite, or not readable as the column's kind.
 
     Integers and reals come as they are, dates in days and timestamps in seconds since 1970-01-01 UTC.
     Strings are parsed, dates and timestamps by `column.format` (ISO if None).
+    Args:
+      infinite: keep infinities.
     """
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -42,6 +44,8 @@ def to_numbers(array: pa.Array, column: Column) -> NDArray[np.float64]:
         numbers = array.cast(pa.float64(), safe=False)
     values: NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False)
     if pa.types.is_integer(kind):
+        return values
+    if infinite:
         return values
     finite = np.isfinite(values)
     return values if finite.all() else np.where(finite, values, np.nan)

@@ -1,5 +1,6 @@
 """From an exact summary and a receipt to released codebooks: where preparation's noise is drawn."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,8 +14,8 @@ from synth.core.finding import Findings
 from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Kind, TableSchema
-from synth.prepare.bins import cells_of, cut
-from synth.prepare.features import grid_for
+from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
+from synth.prepare.features import grid_for, type_limits
 from synth.prepare.plan import PreparePlan, Purpose
 from synth.prepare.power import fit_power
 from synth.prepare.summary import FeatureSummary, Summary
@@ -29,6 +30,15 @@ _MOST_CATEGORIES = 10_000
 """Categories of one column that keep a code of their own; codes are 16 bits wide."""
 _TOLD_FROM_NONE = 3.0
 """Standard deviations above which nulls are taken for real: of 740 columns without any, one gets some."""
+BOOLEAN_WORDS = (
+    *dict.fromkeys(
+        spelled
+        for word in ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n")
+        for spelled in (word, word.capitalize(), word.upper())
+    ),
+    *("1", "0", "1.0", "0.0"),
+)
+"""Usual spellings of yes and no."""
 _MORE_PLACES = 2
 """Bins of a place for each bin of a number: it stands for two columns."""
 
@@ -97,7 +107,7 @@ def _fit_feature(
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
-        return _find_bins(counted, feature, receipts, settings)
+        return _find_bins(counted, feature, receipts, settings, n_rows)
     if feature.column.constant:
         return _constant(feature, n_rows)
     if feature.column.categories is not None:
@@ -147,8 +157,11 @@ def _find_categories(
 ) -> CategoricalCodebook | None:
     nulls = _released_nulls(counted, feature, paid)
     scale = noise.scale_of(paid)
-    pruned = pruned_count(scale, max_rows=m)
-    named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
+    if feature.column.kind is Kind.BOOLEAN:
+        named = _named_booleans(counted.categories, paid, m)
+    else:
+        pruned = pruned_count(scale, max_rows=m)
+        named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
     frequent = sorted(named, key=lambda key: (-named[key], key))[:_MOST_CATEGORIES]
     if scale == 0:  # no privacy, or a public column: all of it is known
         n_rows = counted.nulls + sum(counted.categories.values())
@@ -163,6 +176,19 @@ def _find_categories(
     return CategoricalCodebook(column=feature.name, categories=tuple(keys), counts=counts)
 
 
+def _named_booleans(counts: dict[str, int], paid: Receipt, m: int) -> dict[str, int]:
+    """Counts of the usual spellings, which are public, and of other values that reach the threshold.
+
+    Each value is of one of the two, so together they are the one histogram that the receipt pays for.
+    """
+    exact = np.array([counts.get(word, 0) for word in BOOLEAN_WORDS], dtype=np.int64)
+    noisy = noise.noisy_counts(exact, paid).value
+    least = max(_TOLD_FROM_NONE * noise.scale_of(paid), 0)
+    usual = {word: int(n) for word, n in zip(BOOLEAN_WORDS, noisy, strict=True) if n > least}
+    others = {key: n for key, n in counts.items() if key not in BOOLEAN_WORDS}
+    return usual | select_keys(others, paid, max_rows=m, pruned=0).value
+
+
 def _natural(key: str) -> tuple[bool, float, str]:
     """Numbers by value, before words by the alphabet."""
     try:
@@ -172,18 +198,34 @@ def _natural(key: str) -> tuple[bool, float, str]:
 
 
 def _find_bins(
-    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare
+    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare, n_rows: int
 ) -> BinnedCodebook:
     column = feature.column
     grid = grid_for(column)
     nulls = _released_nulls(counted, feature, receipts[0])
     wanted = settings.bins * (_MORE_PLACES if feature.role is Role.PLACE else 1)
     whole = column.kind is not Kind.REAL or column.decimals is not None
-    mass = release_mass(counted.cells, counted.counts, grid, receipts, bins=wanted, whole=whole).value
+    mass = release_mass(
+        counted.cells,
+        counted.counts,
+        grid,
+        receipts,
+        bins=wanted,
+        whole=whole,
+        total=n_rows - nulls,
+        within=type_limits(column),
+    ).value
     cells = cells_of(mass, grid, column)
+    if not cells:
+        return _codebook(feature, [], [], nulls, None)
     power = fit_power(cells) if column.kind in (Kind.INTEGER, Kind.REAL) else None
-    bins = cut(cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power)
-    return _codebook(feature, bins, nulls, power)
+    spikes = find_spikes(cells, grid, column, wanted, mass.noise_scale)
+    bins = cut(
+        cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power, spikes=spikes
+    )
+    within = with_points(bins, list(itertools.compress(cells, spikes)), column)
+    outside = share_outside(mass, grid, column)
+    return replace(_codebook(feature, bins, within, nulls, power), outside=outside)
 
 
 def _count_bins(
@@ -196,19 +238,24 @@ def _count_bins(
     exact = np.bincount(place, weights=counted.counts, minlength=len(edges) - 1).astype(np.int64)
     found = np.maximum(noise.noisy_counts(exact, paid).value, 0).astype(float).tolist()
     bins = [[(a, b, max(n, 1e-9))] for a, b, n in zip(edges, edges[1:], found, strict=False)]
-    return _codebook(feature, bins, nulls, None)
+    return _codebook(feature, bins, bins, nulls, None)
 
 
 def _codebook(
-    feature: Feature, bins: Sequence[Sequence[Cell]], nulls: float, power: PowerTransform | None
+    feature: Feature,
+    bins: Sequence[Sequence[Cell]],
+    within: Sequence[Sequence[Cell]],
+    nulls: float,
+    power: PowerTransform | None,
 ) -> BinnedCodebook:
+    """Bins with the edges that values are coded by, and where `within` them the mass lies."""
     return BinnedCodebook(
         column=feature.name,
         kind=feature.column.kind,
         lowers=tuple(cells[0][0] for cells in bins),
         uppers=tuple(cells[-1][1] for cells in bins),
         counts=(nulls, *(sum(count for _, _, count in cells) for cells in bins)),
-        cells=tuple(tuple(cells) for cells in bins),
+        cells=tuple(tuple(cells) for cells in within),
         decimals=feature.column.decimals,
         power=power,
     )

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from synth.config.sections import Prepare, PrepareWeights
 from synth.core.feature import Feature, features_of
-from synth.core.schema import TableSchema
+from synth.core.schema import Kind, TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
@@ -21,7 +21,9 @@ from synth.privacy.select import pruned_count
 
 _LEAST_SIGNAL = 4.0
 _SIGNAL_A_LEVEL = 10.0
-"""A tree's finest level k is left out if fewer rows are there than noise x 4 x 10^(k-1)."""
+"""A tree's round k is left out if fewer rows are there than noise x 4 x 10^(k-1)."""
+_LEAST_ROUNDS = 4
+"""So many rounds are always asked: what is too light to be split is asked for once more, so none is lost."""
 
 
 class Purpose(StrEnum):
@@ -77,7 +79,7 @@ class PreparePlan:
             queries = tuple(_queries(schema, settings.weights, skipped))
             plan = PreparePlan(queries=queries, mu=mu, selection_delta=selection_delta)
             finest = max((q.level for q in queries), default=0)
-            if mu is None or finest == 0 or plan._tells_apart(n_rows):
+            if mu is None or finest < _LEAST_ROUNDS or plan._tells_apart(n_rows):
                 return plan
             skipped += 1
 
@@ -138,11 +140,15 @@ class PreparePlan:
             for (feature, purpose), queries in rows.items()
         ]
 
-    def pruned(self) -> dict[str, int]:
-        """Of each feature whose categories are found: rows up to which a category may be left uncounted."""
+    def pruned(self, schema: TableSchema) -> dict[str, int]:
+        """Of each feature whose categories are found: rows up to which a category may be left uncounted.
+
+        None of a boolean's: the usual spellings are counted however rare they are.
+        """
         if self.mu is None:
             return {}
-        found = [query for query in self.queries if query.purpose is Purpose.FOUND]
+        booleans = {f.name for f in features_of(schema) if f.column.kind is Kind.BOOLEAN}
+        found = [q for q in self.queries if q.purpose is Purpose.FOUND and q.feature not in booleans]
         return {str(q.feature): pruned_count(self.event(q).scale, max_rows=q.sensitivity) for q in found}
 
     @property
@@ -163,12 +169,13 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             continue
         if column.kind.is_binned:
             levels = 1 if column.edges is not None else len(grid_for(column).levels)
-            for level in range(max(1, levels - skipped)):
+            for level in range(max(min(_LEAST_ROUNDS, levels), levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)
         else:
-            yield _query(Purpose.FOUND, feature.name, weights.found * column.weight, m)
+            weight = weights.declared if column.kind is Kind.BOOLEAN else weights.found
+            yield _query(Purpose.FOUND, feature.name, weight * column.weight, m)
 
 
 def _query(purpose: Purpose, feature: str | None, weight: float, sensitivity: int, level: int = 0) -> Query:
