@@ -36,7 +36,7 @@ demo: setup ## make a lake table, and a private synthetic copy of it, stage by s
 	deploy/demo.sh $(DEMO) $(DEMO_CONFIG)
 
 .PHONY: test
-test: setup lint arch light unit ledger spark train e2e ## everything that CI runs
+test: setup lint arch light unit ledger spark conformance train e2e ## everything that CI runs
 
 .PHONY: check
 check: setup lint arch unit ## what to run before every commit
@@ -77,6 +77,10 @@ ledger: setup postgresql ## tests of the book on SQLite and on a real PostgreSQL
 .PHONY: spark
 spark: setup ## tests on a real Spark
 	python -m pytest tests/spark
+
+.PHONY: conformance
+conformance: setup ## every type and spelling there and back, and the page of the docs that lists them
+	python -m pytest tests/conformance
 
 .PHONY: train
 train: setup ## tests on real Horovod ranks
