@@ -2,9 +2,9 @@
 
     python bench/perfect.py --data FOLDER [--tables a,b] [--epsilon 1] [--show]
 
-The tables of unseen.py, in memory and without Spark: each is scanned and prepared at its share of the budget, its
-rows are coded, drawn again with replacement, decoded, and scored by judge.py. The same rules run as in the stages;
-only the readers are left out. Seconds a table; --show prints a line for each column.
+The tables of unseen.py, in memory and without Spark: each is scanned and prepared at its share of the
+budget, its rows are coded, drawn again with replacement, decoded, and scored by judge.py. The same rules run
+as in the stages; only the readers are left out. Seconds a table; --show prints a line for each column.
 """
 
 import argparse
