@@ -17,6 +17,8 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 POINT_MASS = 0.05
 BINS = 10
@@ -40,6 +42,7 @@ DATES = (
     "%H:%M",
     "%d-%m-%Y %H:%M",
 )
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 Coder = Callable[[pd.Series], np.ndarray]  # a column -> int64 codes [rows]
 
 
@@ -87,8 +90,8 @@ def judge(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int = 0) -> Judged:
         [{" x ".join(names): accuracy(codes[0], other, names) for names in kind} for kind in asked]
         for other in codes[1:]
     )
-    one, two, three = (float(np.mean(list(kind.values()))) for kind in found)
-    most_one, most_two, most_three = (float(np.mean(list(kind.values()))) for kind in chance)
+    one, two, three = map(_mean, found)
+    most_one, most_two, most_three = map(_mean, chance)
     return Judged(
         score=(one + two) / 2,
         univariate=one,
@@ -104,6 +107,11 @@ def judge(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int = 0) -> Judged:
         },
         identifiers=identifiers,
     )
+
+
+def _mean(accuracies: dict[str, float]) -> float:
+    """NaN where there is nothing to compare, as triples of two columns."""
+    return float(np.mean(list(accuracies.values()))) if accuracies else float("nan")
 
 
 def accuracy(one: dict[str, np.ndarray], other: dict[str, np.ndarray], names: Sequence[str]) -> float:
@@ -160,14 +168,21 @@ def date_format(column: pd.Series) -> str | None:
 
 def numbers_of(column: pd.Series) -> pd.Series:
     """float64; NaN for what is none."""
-    if str(column.dtype).startswith("decimal"):
-        column = column.astype(object).map(
-            lambda value: None if value is None or pd.isna(value) else float(value)
-        )
-    if str(column.dtype) in ("bool", "bool[pyarrow]"):
-        column = column.astype("float64[pyarrow]") if "pyarrow" in str(column.dtype) else column.astype(float)
-    read = pd.to_numeric(column.astype(object).where(column.notna(), None), errors="coerce")
-    return read.astype("float64").replace([np.inf, -np.inf], np.nan)
+    array = pa.array(column.astype(object).where(column.notna(), None))
+    if pa.types.is_string(array.type):
+        # pandas' own parser crashes on exponents of many digits, such as random hex has.
+        array = pc.if_else(pc.match_substring_regex(array, _NUMBER), pc.utf8_trim_whitespace(array), None)
+        array = pc.replace_substring_regex(array, r"^\+", "")
+    elif pa.types.is_boolean(array.type):
+        array = array.cast(pa.int8())
+    elif not (_is_number(array.type) or pa.types.is_null(array.type)):
+        array = pa.nulls(len(array))
+    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return pd.Series(np.where(np.isfinite(values), values, np.nan), index=column.index)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
 def seconds_of(column: pd.Series) -> pd.Series:

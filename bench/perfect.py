@@ -118,8 +118,10 @@ def replayed(batch: pa.RecordBatch, manifest: PreparedManifest) -> pd.DataFrame:
     return pa.Table.from_batches(rows).slice(0, batch.num_rows).to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def run(folder: Path, epsilon: float | None) -> tuple[Findings, PreparedManifest, Judged]:
-    """One table at one epsilon."""
+def run(
+    folder: Path, epsilon: float | None, keep: Path | None = None
+) -> tuple[Findings, PreparedManifest, Judged]:
+    """One table at one epsilon; its rows are written to `keep`, if given."""
     source = source_of(folder)
     config = Config.model_validate(
         {"name": folder.name, "source": source, "privacy": {"epsilon": epsilon, "delta": DELTA}}
@@ -128,7 +130,11 @@ def run(folder: Path, epsilon: float | None) -> tuple[Findings, PreparedManifest
     table = pa.Table.from_pandas(real, preserve_index=False).combine_chunks()
     (batch,) = table.to_batches()
     findings, manifest = prepared(config, batch, source["format"] == "csv")
-    return findings, manifest, judge(real, replayed(batch, manifest))
+    made = replayed(batch, manifest)
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        made.to_parquet(keep / f"{folder.name}.parquet")
+    return findings, manifest, judge(real, made)
 
 
 def main() -> None:
@@ -138,6 +144,7 @@ def main() -> None:
     parser.add_argument("--tables", help="names below --data; default: all")
     parser.add_argument("--epsilon", default="1", help="such as 1, or none")
     parser.add_argument("--show", action="store_true", help="also each column")
+    parser.add_argument("--keep", type=Path, help="a folder for the rows")
     asked = parser.parse_args()
     names = (
         asked.tables.split(",")
@@ -145,8 +152,9 @@ def main() -> None:
         else sorted(p.name for p in asked.data.iterdir() if p.is_dir())
     )
     print("| table | score | chance | univariate | codes | worst columns |\n|---|---|---|---|---|---|")
+    epsilon = None if asked.epsilon == "none" else float(asked.epsilon)
     for name in names:
-        _, manifest, found = run(asked.data / name, None if asked.epsilon == "none" else float(asked.epsilon))
+        _, manifest, found = run(asked.data / name, epsilon, asked.keep)
         worst = ", ".join(found.worst(found.columns))
         print(
             f"| {name} | {found.score:.4f} | {found.chance:.4f} | {found.univariate:.4f} | "
