@@ -7,8 +7,9 @@ code for the rest. Null is a code; what cannot be read as the real values can is
 1 - total variation distance of the codes of a column, a pair or a triple.
 
 A column whose values never repeat, other than numbers with decimals and dates, is an identifier: nothing of
-it can be learned, so it is kept out of the scores. Columns of words are judged by their spelling too: the
-share of cells whose shape (digits as 9, letters as a, runs as one) is also a shape in the real column.
+it can be learned, so it is kept out of the scores. Columns that are words in both tables are judged by their
+spelling too: the share of cells whose shape (digits as 9, letters as a, runs as one) is also a shape in the
+real column. Beside the scores, and not in them: the accuracy of each date's weekday and each time's hour.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ class Judged:
     pairs: dict[str, float]
     chance_columns: dict[str, float]
     spelling: dict[str, float]  # of columns of words
+    calendar: dict[str, float]  # of the weekday and the hour of dates and times
     identifiers: list[str] = field(default_factory=list)
 
     @staticmethod
@@ -103,7 +105,14 @@ def judge(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int = 0) -> Judged:
         pairs=found[1],
         chance_columns=chance[0],
         spelling={
-            name: spelling(real[name], synthetic[name]) for name in real.columns if _is_words(real[name])
+            name: spelling(real[name], synthetic[name])
+            for name in real.columns
+            if _is_words(real[name]) and _is_words(synthetic[name])
+        },
+        calendar={
+            f"{name} {part}": value
+            for name in learned
+            for part, value in calendar(real[name], synthetic[name]).items()
         },
         identifiers=identifiers,
     )
@@ -129,7 +138,7 @@ def is_identifier(column: pd.Series) -> bool:
     filled = column.dropna()
     if len(filled) < 2 or filled.nunique() < 0.99 * len(filled):
         return False
-    if is_date(column) or date_format(column):
+    if seconds_reader(column) is not None:
         return False
     numbers = numbers_of(filled)
     return numbers.notna().mean() < 0.5 or bool((numbers.dropna() % 1 == 0).all())
@@ -137,16 +146,39 @@ def is_identifier(column: pd.Series) -> bool:
 
 def coder_of(real: pd.Series) -> Coder:
     """How to cut a column, and any other of the same meaning, into codes."""
-    if is_date(real):
-        return _numeric(real, seconds_of)
-    if _is_words(real) and (form := date_format(real)):
-        return _numeric(real, lambda column: _written_seconds(column, form))
+    if (seconds := seconds_reader(real)) is not None:
+        return _numeric(real, seconds)
     numbers = numbers_of(real.dropna())
     if numbers.notna().mean() >= 0.5 and numbers.nunique() > BINS:
         return _numeric(real, numbers_of)
     if len(numbers) and numbers.notna().all() and not _as_words(real).str.match(r"0\d").any():
         return _categories(real, _as_numbers)
     return _categories(real, _as_words)
+
+
+def seconds_reader(real: pd.Series) -> Callable[[pd.Series], pd.Series] | None:
+    """How to read a column of dates or times in seconds; None if it is none."""
+    if is_date(real):
+        return seconds_of
+    form = date_format(real)
+    return None if form is None else lambda column: _written_seconds(column, form)
+
+
+def calendar(real: pd.Series, synthetic: pd.Series) -> dict[str, float]:
+    """Accuracy of the weekday, and of the hour where there is one, of a column of dates or times."""
+    read = seconds_reader(real)
+    if read is None:
+        return {}
+    both = [read(column).dropna().to_numpy(dtype=float) for column in (real, synthetic)]
+    if not (len(both[0]) and len(both[1])):
+        return {}
+    parts = {"weekday": [np.floor(seconds / 86_400) % 7 for seconds in both]}
+    hours = [np.floor(seconds % 86_400 / 3_600) for seconds in both]
+    if hours[0].any():
+        parts["hour"] = hours
+    return {
+        name: accuracy(*({"": part.astype(np.int64)} for part in pair), [""]) for name, pair in parts.items()
+    }
 
 
 def is_date(column: pd.Series) -> bool:

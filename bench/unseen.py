@@ -53,6 +53,7 @@ class Outcome:
     worst_pairs: list[str]
     made_up: list[str]  # identifiers: judged by spelling alone
     misspelt: list[str]
+    calendar: list[str]  # the worst weekdays and hours, which are no part of the score
     seconds: dict[str, float]
     exit_codes: dict[str, int]
     said: list[str]  # the last line of stderr of each stage that did not end with 0
@@ -147,6 +148,7 @@ def outcome(label: str, table: str, epsilon: float | None, data: Path, folder: P
         worst_pairs=judged.worst(judged.pairs) if judged else [],
         made_up=list(judged.identifiers) if judged else [],
         misspelt=judged.misspelt() if judged else [],
+        calendar=judged.worst(judged.calendar, 3) if judged else [],
         seconds=told["seconds"],
         exit_codes=told["exit_codes"],
         said=[f"{stage}: {line}" for stage, line in told["said"].items()],
@@ -190,6 +192,7 @@ def _note(each: Outcome) -> str:
         "columns": each.worst_columns,
         "pairs": each.worst_pairs,
         "misspelt": each.misspelt,
+        "calendar": each.calendar,
         "said": each.said,
     }
     told = "; ".join(f"{name} {', '.join(words)}" for name, words in parts.items() if words)

@@ -69,6 +69,15 @@ def test_a_typed_date_is_as_good_as_a_written_one() -> None:
     assert judge(real, made).columns["day"] == pytest.approx(1.0)
 
 
+def test_the_hour_of_a_day_is_seen_beside_the_score() -> None:
+    seconds = 1_000_000_000 + 86_400 * (np.arange(N) // 40) + 3_600 * RNG.choice([8, 9, 17], N)
+    real = pd.DataFrame({"at": pd.to_datetime(seconds, unit="s"), "k": 1})
+    flat = real.assign(at=pd.to_datetime(seconds // 86_400 * 86_400 + RNG.integers(0, 86_400, N), unit="s"))
+    found = judge(real, flat)
+    assert found.columns["at"] > 0.95
+    assert found.calendar["at hour"] < 0.5
+
+
 def test_a_column_that_never_repeats_is_left_out_unless_it_is_a_measure() -> None:
     assert is_identifier(words(f"id_{n}" for n in range(N)))
     assert is_identifier(pd.Series(range(N)))
