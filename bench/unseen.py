@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -53,7 +53,7 @@ class Outcome:
     worst_pairs: list[str]
     made_up: list[str]  # identifiers: judged by spelling alone
     misspelt: list[str]
-    calendar: list[str]  # the worst weekdays and hours, which are no part of the score
+    calendar: list[str] = field(default_factory=list)  # worst weekdays and hours, beside the score
     seconds: dict[str, float]
     exit_codes: dict[str, int]
     said: list[str]  # the last line of stderr of each stage that did not end with 0
