@@ -26,12 +26,14 @@ class CategoricalCodebook:
       closed: whether the categories were declared complete; then there is no code for the rest and a
         value outside them is unknown (code 0).
       outside: released share of the values that are none of the declared categories.
+      noise_scale: of each released count, in rows; 0 without noise.
     """
 
     column: str
     categories: tuple[str, ...]
     counts: tuple[float, ...]
     closed: bool = False
+    noise_scale: float = 0.0
     outside: float = 0.0
 
     def __post_init__(self) -> None:
@@ -117,6 +119,7 @@ class BinnedCodebook:
         kinds that are no quantities.
       unit: decoded values that are no points are multiples of it; None where there is no such unit.
       outside: released share of the values that lie outside the declared bounds.
+      noise_scale: of a released count, in rows; 0 without noise.
     """
 
     column: str
@@ -129,6 +132,7 @@ class BinnedCodebook:
     power: PowerTransform | None = None
     unit: float | None = None
     outside: float = 0.0
+    noise_scale: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.kind.is_binned:
@@ -265,6 +269,7 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "counts": list(codebook.counts),
                 "closed": codebook.closed,
                 "outside": codebook.outside,
+                "noise_scale": codebook.noise_scale,
             }
         case BinnedCodebook():
             return {
@@ -279,6 +284,7 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "power": None if codebook.power is None else asdict(codebook.power),
                 "unit": codebook.unit,
                 "outside": codebook.outside,
+                "noise_scale": codebook.noise_scale,
             }
 
 
@@ -296,6 +302,7 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
             counts=tuple(fields["counts"]),
             closed=fields["closed"],
             outside=fields["outside"],
+            noise_scale=fields["noise_scale"],
         )
     return BinnedCodebook(
         column=fields["column"],
@@ -308,4 +315,5 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
         power=None if fields["power"] is None else PowerTransform(**fields["power"]),
         unit=fields["unit"],
         outside=fields["outside"],
+        noise_scale=fields["noise_scale"],
     )

@@ -4,10 +4,10 @@ Minimises sum ||marginal - measured||^2 / (2 stddev^2) over all distributions of
 Source: McKenna, Sheldon, Miklau 2019 (Private-PGM), by an accelerated proximal method (Nesterov 2015; the
 marginals of each step by exact message passing of mbi).
 
-The step: in the norm that entropy is convex in (L1 over the whole distribution), the gradient of the objective
-is Lipschitz with the sum over all measurements of 1 / stddev^2, for a change of mass one in the distribution
-is at most one in each marginal. That step always descends, and is often much too short; so fitting begins with
-a longer one and shortens it, down to that one, whenever the objective rises.
+The step: in the norm that entropy is convex in (L1 over the whole distribution) the gradient is Lipschitz
+with the sum over all measurements of 1 / stddev^2: a change of mass one in the distribution is at most one in
+each marginal. That step always descends, and is often much too short; so fitting begins with a longer one and
+shortens it, down to that one, whenever the objective rises.
 """
 
 import os

@@ -115,9 +115,9 @@ def fit(
     problem.say(f"fitted {len(merged)} marginals in {found.steps} steps, {found.seconds:.1f} s{ended}")
     if not found.is_sound:
         raise FitFailed(
-            f"the fit of {len(merged)} marginals ended at a misfit of {2 * found.objective / found.cells:.3g} a "
-            "cell where noise explains 1; raise model.max_minutes, or lower model.marginal.max_cells, and run "
-            "train again: the noisy answers are kept"
+            f"the fit of {len(merged)} marginals ended at a misfit of "
+            f"{2 * found.objective / found.cells:.3g} a cell where noise explains 1; raise model.max_minutes "
+            "or lower model.marginal.max_cells, and run train again: the noisy answers are kept"
         )
     order = elimination_order(problem.sizes, [factor.scope for factor in found.factors])
     tables = tables_of_factors(problem.domain, problem.groupings, found.factors, order)

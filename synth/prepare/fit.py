@@ -74,7 +74,7 @@ def fit(
     for feature, counted in zip(features_of(schema), summary.features, strict=True):
         codebook = _fit_feature(counted, feature, plan, receipt, settings, n_rows, m)
         if codebook is not None:
-            codebooks.append(codebook)
+            codebooks.append(replace(codebook, noise_scale=plan.noise_scale(feature.name)))
         elif feature.role in (Role.PLAIN, Role.TOGETHER):
             unnamed |= set(feature.columns)
     return PreparedManifest(

@@ -124,6 +124,11 @@ class PreparePlan:
         named = (self.selection,) if purpose is Purpose.FOUND else ()
         return [noise.part_of(receipt, self.event(query), *named) for query in asked]
 
+    def noise_scale(self, feature: str) -> float:
+        """Scale of the noise on a feature's counts, on its noisiest level; 0 if they are exact or public."""
+        asked = [query for query in self.queries if query.feature == feature]
+        return 0.0 if self.mu is None else max((self.event(query).scale for query in asked), default=0.0)
+
     def describe(self) -> list[tuple[str, str, float, float | None]]:
         """(feature or "", purpose, share of mu^2, noise scale of a query) of the queries of each feature."""
         total = sum(query.weight for query in self.queries)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from synth.core.tie import Tie
+from synth.core.usability import Usability
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_artifact
 from synth.models.artifact import model_description
@@ -40,7 +41,7 @@ def evaluate(run: Run) -> None:
                 lambda line: run.say(f"evaluate: {line}"),
             )
         with write_artifact(run.workspace.report, None) as folder:
-            write_report(folder, evaluation, run.statement(), config.name, _ties(run))
+            write_report(folder, evaluation, run.statement(), config.name, _ties(run), _usability(run))
         report = read_json(run.workspace.report / "report.json")
         stage.internal_metrics(_scores(report))
         stage.internal_artifact(run.workspace.report / "report.html")
@@ -50,6 +51,10 @@ def evaluate(run: Run) -> None:
 def _ties(run: Run) -> tuple[Tie, ...]:
     """The ties of the released model, if it is one that ties pairs of columns."""
     return tuple(Tie(**tie) for tie in model_description(run.workspace.model).get("ties", ()))
+
+
+def _usability(run: Run) -> Usability:
+    return Usability.from_dict(read_json(run.workspace.generated / "generated.json")["usability"])
 
 
 def _scores(report: dict[str, Any]) -> dict[str, float]:
