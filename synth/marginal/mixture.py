@@ -11,7 +11,7 @@ Nothing that is charged depends on an answer. Where it comes from: docs/adr/0014
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ _CELLS_AT_ONCE = 1 << 23
 """Cells that one pass over the rows counts: 64 MiB."""
 _TREE_CELLS = 60_000
 """Cells of all pairs within one tree, together: what a step of a fit costs most time for."""
+_PARTS, _STEPS, _TRIAL_STEPS = 64, 800, 300
+_SMOOTH, _RIDGES = (0.02, 0.005, 0.05), (0.001, 0.1)
+"""Penalties that are tried, the usual one first."""
 _SAY_SECONDS = 8.0
 _EXACT = 0.5
 """Share of a misfit to independence that a sound fit of counts without noise has at most."""
@@ -101,13 +104,13 @@ def fitted(
     start = [alone[column] for column in range(len(problem.sizes))]
     pairs = [one for one in measurements if len(one.scope) == 2]
     forest = strong_forest(problem.sizes, start, pairs, n_rows=problem.n_rows, most_cells=_TREE_CELLS)
-    settings, fits = settings_of(problem, asked, pairs), asked.fits
+    engine, settings = _chosen(problem, measurements, forest, start, asked, deadline)
+    forest, fits = engine.layout.forest, asked.fits
     n_ties = sum(parent is not None for parent in forest.parents)
     problem.say(
         f"fitting {fits} mixture(s) of {settings.parts} parts that share {n_ties} strong ties to "
         f"{len(pairs)} pairs"
     )
-    engine = MixtureFit(problem.sizes, forest, measurements, n_rows=problem.n_rows)
     n_cells = sum(one.values.size for one in measurements)
     done: list[OneFit] = []
     for number in range(fits):
@@ -123,14 +126,52 @@ def fitted(
     return FittedMixture(mixture=_averaged(problem, forest, done), measurements=tuple(measurements))
 
 
-def settings_of(problem: Problem, asked: MixtureSettings, pairs: Sequence[Measurement]) -> FitSettings:
-    """What the user left open, from released figures: how many rows there are to one of noise."""
-    return FitSettings(
-        parts=asked.parts or 64,
-        smooth=0.02 if asked.smooth is None else asked.smooth,
-        ridge=0.001 if asked.ridge is None else asked.ridge,
-        steps=asked.steps or 600,
+def _chosen(
+    problem: Problem,
+    measurements: Sequence[Measurement],
+    forest: Forest,
+    start: Sequence[NDArray[np.float64]],
+    asked: MixtureSettings,
+    deadline: float,
+) -> tuple[MixtureFit, FitSettings]:
+    """The forest or none, and the penalties, that tell unseen noisy cells best: post-processing.
+
+    Trials are short fits that do not see a fifth of the cells; what the user set is not tried otherwise.
+    """
+    bare = Forest(parents=(None,) * len(problem.sizes))
+    engines = [
+        MixtureFit(problem.sizes, tree, measurements, n_rows=problem.n_rows)
+        for tree in dict.fromkeys((bare, forest))
+    ]
+    settings = FitSettings(
+        parts=asked.parts or _PARTS,
+        smooth=_SMOOTH[0] if asked.smooth is None else asked.smooth,
+        ridge=_RIDGES[0] if asked.ridge is None else asked.ridge,
+        steps=asked.steps or _STEPS,
     )
+    ridges = _RIDGES if asked.ridge is None else (asked.ridge,)
+    smooths = _SMOOTH[1:] if asked.smooth is None else ()
+    tried: list[tuple[float, MixtureFit, FitSettings]] = []
+
+    def attempt(engine: MixtureFit, changed: FitSettings) -> None:
+        if not tried or time.monotonic() < deadline:
+            short = replace(changed, steps=min(_TRIAL_STEPS, changed.steps))
+            score = engine.trial(start, short, seed=len(engines), deadline=deadline)
+            tried.append((score, engine, changed))
+
+    for engine in engines:
+        for ridge in ridges if engine.layout.tied else ridges[:1]:
+            attempt(engine, replace(settings, ridge=ridge))
+    for smooth in smooths:
+        _, engine, best = min(tried, key=lambda one: one[0])
+        attempt(engine, replace(best, smooth=smooth))
+    _, engine, best = min(tried, key=lambda one: one[0])
+    listed = ", ".join(
+        f"{score:.0f} {'tree' if e.layout.tied else 'no tree'} smooth {f.smooth:g} ridge {f.ridge:g}"
+        for score, e, f in tried
+    )
+    problem.say(f"trials, by misfit to cells that they did not see: {listed}")
+    return engine, best
 
 
 class _Teller:
