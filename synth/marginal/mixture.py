@@ -11,7 +11,8 @@ Nothing that is charged depends on an answer. Where it comes from: docs/adr/0014
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,10 @@ from synth.errors import FitFailed
 from synth.marginal.candidates import cells
 from synth.marginal.forest import strong_forest
 from synth.marginal.measure import Measurement, combined, measure, noise_error, shared_out
-from synth.marginal.mixture_fit import FitSettings, MixtureFit, OneFit
+from synth.marginal.mixture_fit import OneFit
 from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Problem, paid_counts, score
+from synth.marginal.trials import chosen
 from synth.models.mixture import Forest, Mixture
 from synth.models.tables import Scope
 from synth.privacy.entry import Receipt
@@ -39,9 +41,6 @@ _CELLS_AT_ONCE = 1 << 23
 """Cells that one pass over the rows counts: 64 MiB."""
 _TREE_CELLS = 60_000
 """Cells of all pairs within one tree, together: what a step of a fit costs most time for."""
-_PARTS, _STEPS, _TRIAL_STEPS = 64, 800, 300
-_SMOOTH, _RIDGES = (0.02, 0.005, 0.05), (0.001, 0.1)
-"""Penalties that are tried, the usual one first."""
 _SAY_SECONDS = 8.0
 _EXACT = 0.5
 """Share of a misfit to independence that a sound fit of counts without noise has at most."""
@@ -104,92 +103,48 @@ def fitted(
     start = [alone[column] for column in range(len(problem.sizes))]
     pairs = [one for one in measurements if len(one.scope) == 2]
     forest = strong_forest(problem.sizes, start, pairs, n_rows=problem.n_rows, most_cells=_TREE_CELLS)
-    engine, settings = _chosen(problem, measurements, forest, start, asked, deadline)
-    forest, fits = engine.layout.forest, asked.fits
-    n_ties = sum(parent is not None for parent in forest.parents)
-    problem.say(
-        f"fitting {fits} mixture(s) of {settings.parts} parts that share {n_ties} strong ties to "
-        f"{len(pairs)} pairs"
-    )
     n_cells = sum(one.values.size for one in measurements)
+    tell = _Teller(problem, n_cells)
+    engine, settings, words = chosen(
+        forest, measurements, start, asked, n_rows=problem.n_rows, deadline=deadline, say=tell
+    )
+    problem.say(f"trials, by misfit to cells kept apart: {words}")
+    forest = engine.layout.forest
+    problem.say(
+        f"fitting {asked.fits} mixture(s) of {settings.parts} parts that share {len(engine.layout.tied)} "
+        f"strong ties to {len(pairs)} pairs in {settings.steps} steps each"
+    )
     done: list[OneFit] = []
-    for number in range(fits):
-        tell = _Teller(problem, number, fits, settings.steps, n_cells)
-        one = engine.fit(start, settings, seed=number, deadline=deadline, say=tell)
+    for number in range(asked.fits):
+        named = partial(tell, f"fit {number + 1} of {asked.fits}")
+        one = engine.fit(
+            start,
+            settings,
+            seed=number,
+            deadline=deadline,
+            say=lambda step, misfit, named=named: named(step, settings.steps, misfit),  # type: ignore[misc]
+        )
         _check(problem, measurements, start, one)
         done.append(one)
         if time.monotonic() > deadline:
-            problem.say(f"stopped by model.max_minutes in fit {number + 1} of {fits}")
+            problem.say(f"stopped by model.max_minutes in fit {number + 1} of {asked.fits}")
             break
     misfit = float(np.mean([one.misfit for one in done])) / n_cells
     problem.say(f"fitted {len(pairs)} pairs; misfit {misfit:.2f} a cell, noise explains 1")
     return FittedMixture(mixture=_averaged(problem, forest, done), measurements=tuple(measurements))
 
 
-def _chosen(
-    problem: Problem,
-    measurements: Sequence[Measurement],
-    forest: Forest,
-    start: Sequence[NDArray[np.float64]],
-    asked: MixtureSettings,
-    deadline: float,
-) -> tuple[MixtureFit, FitSettings]:
-    """The forest or none, and the penalties, that tell unseen noisy cells best: post-processing.
-
-    Trials are short fits that do not see a fifth of the cells; what the user set is not tried otherwise.
-    """
-    bare = Forest(parents=(None,) * len(problem.sizes))
-    engines = [
-        MixtureFit(problem.sizes, tree, measurements, n_rows=problem.n_rows)
-        for tree in dict.fromkeys((bare, forest))
-    ]
-    settings = FitSettings(
-        parts=asked.parts or _PARTS,
-        smooth=_SMOOTH[0] if asked.smooth is None else asked.smooth,
-        ridge=_RIDGES[0] if asked.ridge is None else asked.ridge,
-        steps=asked.steps or _STEPS,
-    )
-    ridges = _RIDGES if asked.ridge is None else (asked.ridge,)
-    smooths = _SMOOTH[1:] if asked.smooth is None else ()
-    tried: list[tuple[float, MixtureFit, FitSettings]] = []
-
-    def attempt(engine: MixtureFit, changed: FitSettings) -> None:
-        if not tried or time.monotonic() < deadline:
-            short = replace(changed, steps=min(_TRIAL_STEPS, changed.steps))
-            score = engine.trial(start, short, seed=len(engines), deadline=deadline)
-            tried.append((score, engine, changed))
-
-    for engine in engines:
-        for ridge in ridges if engine.layout.tied else ridges[:1]:
-            attempt(engine, replace(settings, ridge=ridge))
-    for smooth in smooths:
-        _, engine, best = min(tried, key=lambda one: one[0])
-        attempt(engine, replace(best, smooth=smooth))
-    _, engine, best = min(tried, key=lambda one: one[0])
-    listed = ", ".join(
-        f"{score:.0f} {'tree' if e.layout.tied else 'no tree'} smooth {f.smooth:g} ridge {f.ridge:g}"
-        for score, e, f in tried
-    )
-    problem.say(f"trials, by misfit to cells that they did not see: {listed}")
-    return engine, best
-
-
 class _Teller:
-    """Says how far a fit is, every few seconds."""
+    """Says how far the fits are, every few seconds."""
 
-    def __init__(self, problem: Problem, number: int, fits: int, steps: int, n_cells: int) -> None:
-        self._problem, self._of, self._steps, self._n_cells = problem, (number, fits), steps, n_cells
-        self._last = time.monotonic()
+    def __init__(self, problem: Problem, n_cells: int) -> None:
+        self._problem, self._n_cells, self._last = problem, n_cells, time.monotonic()
 
-    def __call__(self, step: int, misfit: float) -> None:
+    def __call__(self, name: str, step: int, steps: int, misfit: float) -> None:
         now = time.monotonic()
         if now - self._last >= _SAY_SECONDS:
             self._last = now
-            number, fits = self._of
-            self._problem.say(
-                f"fit {number + 1} of {fits}, step {step} of {self._steps}: misfit "
-                f"{misfit / self._n_cells:.2f} a cell"
-            )
+            self._problem.say(f"{name}, step {step} of {steps}: misfit {misfit / self._n_cells:.2f} a cell")
 
 
 def _counted(problem: Problem, scopes: Sequence[Scope]) -> Iterator[tuple[Scope, NDArray[np.int64]]]:

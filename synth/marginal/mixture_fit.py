@@ -111,6 +111,7 @@ class MixtureFit:
         *,
         seed: int,
         deadline: float = np.inf,
+        say: Callable[[int, float], None] = lambda step, misfit: None,
     ) -> float:
         """Misfit to noisy cells that a fit of the others has not seen: less is better, noise makes 1 a cell.
 
@@ -118,7 +119,7 @@ class MixtureFit:
         """
         random = np.random.default_rng(seed)
         seen, unseen = _divided(self._answers, random)
-        theta, _ = self._descend(seen, start, settings, seed, deadline, lambda step, misfit: None)
+        theta, _ = self._descend(seen, start, settings, seed, deadline, say)
         return float(self._misfit(theta, unseen))
 
     def _descend(
