@@ -10,7 +10,7 @@ from synth.marginal.measure import Measurement
 from synth.models.mixture import Forest
 from synth.models.tables import Scope
 
-LEAST_NATS = 0.03
+LEAST_NATS = 0.06
 """Information of a pair below which parts alone hold it well enough."""
 _CLEAR = 1.5
 """Standard deviations of noise above which a cell counts."""

@@ -12,6 +12,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,10 @@ from synth.errors import FitFailed
 from synth.marginal.candidates import cells
 from synth.marginal.forest import strong_forest
 from synth.marginal.measure import Measurement, combined, measure, noise_error, shared_out
-from synth.marginal.mixture_fit import FitSettings, MixtureFit, OneFit
+from synth.marginal.mixture_fit import OneFit
 from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Problem, paid_counts, score
+from synth.marginal.trials import chosen
 from synth.models.mixture import Forest, Mixture
 from synth.models.tables import Scope
 from synth.privacy.entry import Receipt
@@ -101,54 +103,48 @@ def fitted(
     start = [alone[column] for column in range(len(problem.sizes))]
     pairs = [one for one in measurements if len(one.scope) == 2]
     forest = strong_forest(problem.sizes, start, pairs, n_rows=problem.n_rows, most_cells=_TREE_CELLS)
-    settings, fits = settings_of(problem, asked, pairs), asked.fits
-    n_ties = sum(parent is not None for parent in forest.parents)
-    problem.say(
-        f"fitting {fits} mixture(s) of {settings.parts} parts that share {n_ties} strong ties to "
-        f"{len(pairs)} pairs"
-    )
-    engine = MixtureFit(problem.sizes, forest, measurements, n_rows=problem.n_rows)
     n_cells = sum(one.values.size for one in measurements)
+    tell = _Teller(problem, n_cells)
+    engine, settings, words = chosen(
+        forest, measurements, start, asked, n_rows=problem.n_rows, deadline=deadline, say=tell
+    )
+    problem.say(f"trials, by misfit to cells kept apart: {words}")
+    forest = engine.layout.forest
+    problem.say(
+        f"fitting {asked.fits} mixture(s) of {settings.parts} parts that share {len(engine.layout.tied)} "
+        f"strong ties to {len(pairs)} pairs in {settings.steps} steps each"
+    )
     done: list[OneFit] = []
-    for number in range(fits):
-        tell = _Teller(problem, number, fits, settings.steps, n_cells)
-        one = engine.fit(start, settings, seed=number, deadline=deadline, say=tell)
+    for number in range(asked.fits):
+        named = partial(tell, f"fit {number + 1} of {asked.fits}")
+        one = engine.fit(
+            start,
+            settings,
+            seed=number,
+            deadline=deadline,
+            say=lambda step, misfit, named=named: named(step, settings.steps, misfit),  # type: ignore[misc]
+        )
         _check(problem, measurements, start, one)
         done.append(one)
         if time.monotonic() > deadline:
-            problem.say(f"stopped by model.max_minutes in fit {number + 1} of {fits}")
+            problem.say(f"stopped by model.max_minutes in fit {number + 1} of {asked.fits}")
             break
     misfit = float(np.mean([one.misfit for one in done])) / n_cells
     problem.say(f"fitted {len(pairs)} pairs; misfit {misfit:.2f} a cell, noise explains 1")
     return FittedMixture(mixture=_averaged(problem, forest, done), measurements=tuple(measurements))
 
 
-def settings_of(problem: Problem, asked: MixtureSettings, pairs: Sequence[Measurement]) -> FitSettings:
-    """What the user left open, from released figures: how many rows there are to one of noise."""
-    return FitSettings(
-        parts=asked.parts or 64,
-        smooth=0.02 if asked.smooth is None else asked.smooth,
-        ridge=0.001 if asked.ridge is None else asked.ridge,
-        steps=asked.steps or 600,
-    )
-
-
 class _Teller:
-    """Says how far a fit is, every few seconds."""
+    """Says how far the fits are, every few seconds."""
 
-    def __init__(self, problem: Problem, number: int, fits: int, steps: int, n_cells: int) -> None:
-        self._problem, self._of, self._steps, self._n_cells = problem, (number, fits), steps, n_cells
-        self._last = time.monotonic()
+    def __init__(self, problem: Problem, n_cells: int) -> None:
+        self._problem, self._n_cells, self._last = problem, n_cells, time.monotonic()
 
-    def __call__(self, step: int, misfit: float) -> None:
+    def __call__(self, name: str, step: int, steps: int, misfit: float) -> None:
         now = time.monotonic()
         if now - self._last >= _SAY_SECONDS:
             self._last = now
-            number, fits = self._of
-            self._problem.say(
-                f"fit {number + 1} of {fits}, step {step} of {self._steps}: misfit "
-                f"{misfit / self._n_cells:.2f} a cell"
-            )
+            self._problem.say(f"{name}, step {step} of {steps}: misfit {misfit / self._n_cells:.2f} a cell")
 
 
 def _counted(problem: Problem, scopes: Sequence[Scope]) -> Iterator[tuple[Scope, NDArray[np.int64]]]:

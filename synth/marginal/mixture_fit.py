@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Before JAX is imported: the tables are small, so a GPU would only compile longer.
+# Before JAX is imported, as in `estimate`, which needs float64; here float32 is said wherever it is meant.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["JAX_ENABLE_X64"] = "true"
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 import jax
@@ -27,8 +28,9 @@ from synth.models.mixture import Forest
 from synth.models.tables import Scope
 
 _STEPS_AT_ONCE = 25
-_BARRED = -1e9
 _TINY = 1e-12
+_HELD_OUT = 0.2
+"""Share of the noisy cells that a trial fit does not see."""
 _RATE, _MOMENTUM, _SPREAD = 0.04, 0.9, 0.99
 
 
@@ -99,22 +101,49 @@ class MixtureFit:
           deadline: of time.monotonic(), after which it ends where it is.
           say: told the step and the misfit every few steps.
         """
+        theta, done = self._descend(self._answers, start, settings, seed, deadline, say)
+        return self._ended(theta, float(self._misfit(theta, self._answers)), done)
+
+    def trial(
+        self,
+        start: Sequence[NDArray[np.float64]],
+        settings: FitSettings,
+        *,
+        seed: int,
+        deadline: float = np.inf,
+        say: Callable[[int, float], None] = lambda step, misfit: None,
+    ) -> float:
+        """Misfit to noisy cells that a fit of the others has not seen: less is better, noise makes 1 a cell.
+
+        The noise of each cell is its own, so that what fits noise instead of rows shows.
+        """
+        random = np.random.default_rng(seed)
+        seen, unseen = _divided(self._answers, random)
+        theta, _ = self._descend(seen, start, settings, seed, deadline, say)
+        return float(self._misfit(theta, unseen))
+
+    def _descend(
+        self,
+        answers: Any,
+        start: Sequence[NDArray[np.float64]],
+        settings: FitSettings,
+        seed: int,
+        deadline: float,
+        say: Callable[[int, float], None],
+    ) -> tuple[Any, int]:
+        """The logits after all steps, or those until the deadline, and how many there were."""
         theta = self._begin(start, settings.parts, seed)
         zeros = jax.tree.map(jnp.zeros_like, theta)
         state = (theta, zeros, zeros, jnp.zeros((), jnp.float32))
         penalties = [settings.smooth * self._n_rows, settings.ridge * self._n_rows / 100, settings.steps]
         done = 0
         while done < settings.steps:
-            state, misfit = self._run(state, self._answers, jnp.asarray(penalties, jnp.float32))
+            state, misfit = self._run(state, answers, jnp.asarray(penalties, jnp.float32))
             done += _STEPS_AT_ONCE
             say(done, float(misfit))
             if not np.isfinite(float(misfit)) or time.monotonic() > deadline:
                 break
-        return self._ended(state[0], float(self._misfit(state[0], self._answers)), done)
-
-    def misfit(self, theta: Any) -> float:
-        """Sum of squared errors over noise variances."""
-        return float(self._misfit(theta, self._answers))
+        return state[0], done
 
     def _some_steps(self, state: Any, answers: Any, penalties: Any) -> Any:
         smooth, ridge, steps = penalties
@@ -224,6 +253,20 @@ def _answers(layout: Layout, by_scope: Mapping[Scope, Measurement], n_rows: floa
                 put(*tables, inner, pair)
             far.append(tables)
     return jax.tree.map(jnp.asarray, {"columns": columns, "near": near, "far": far})
+
+
+def _divided(answers: Any, random: np.random.Generator) -> tuple[Any, Any]:
+    """The answers with the weight of some cells taken away, and with that of all others."""
+
+    def divide(table: Any) -> tuple[Any, Any]:
+        shares, roots = table
+        is_seen = random.random(roots.shape) >= _HELD_OUT
+        return (shares, jnp.where(is_seen, roots, 0)), (shares, jnp.where(is_seen, 0, roots))
+
+    both = {name: [divide(table) for table in answers[name]] for name in ("near", "far")}
+    sides = [{name: [pair[side] for pair in tables] for name, tables in both.items()} for side in (0, 1)]
+    shares, roots = answers["columns"]
+    return sides[0] | {"columns": (shares, roots)}, sides[1] | {"columns": (shares, jnp.zeros_like(roots))}
 
 
 def _misfit(layout: Layout, theta: Any, answers: Any) -> tuple[Any, Any]:

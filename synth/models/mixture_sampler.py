@@ -52,7 +52,7 @@ class MixtureSampler:
         for column in list(shared):
             if like is None or parts.tables[column] is not like._parts.tables[column]:
                 del shared[column]
-        self._draws = [shared.get(c) or _draw_of(parts, c) for c in parts.forest.order]
+        self._draws: list[_Draw] = [
             shared.get(column) or _draw_of(parts, column) for column in parts.forest.order
         ]
 
