@@ -251,6 +251,7 @@ class PrepareWeights(Section):
     declared: Annotated[float, Field(gt=0)] = 2.0
     found: Annotated[float, Field(gt=0)] = 18.0
     bins: Annotated[float, Field(gt=0)] = 3.0
+    endings: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Prepare(Section):

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.core import check
+from synth.core.digits import Rounding, rounded
+from synth.core.mixing import mix
 from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
@@ -117,7 +118,7 @@ class BinnedCodebook:
       decimals: digits that decoded reals keep; None keeps all.
       power: the power transform that makes the released distribution most like a normal one; None for
         kinds that are no quantities.
-      unit: decoded values that are no points are multiples of it; None where there is no such unit.
+      roundings: which shares of the values are multiples of what; empty where nothing stands out.
       outside: released share of the values that lie outside the declared bounds.
       noise_scale: of a released count, in rows; 0 without noise.
     """
@@ -130,7 +131,7 @@ class BinnedCodebook:
     cells: tuple[tuple[Cell, ...], ...] = ()
     decimals: int | None = None
     power: PowerTransform | None = None
-    unit: float | None = None
+    roundings: tuple[Rounding, ...] = ()
     outside: float = 0.0
     noise_scale: float = 0.0
 
@@ -148,8 +149,6 @@ class BinnedCodebook:
             raise ValueError(f"every bin of {self.column!r} needs cells, or none does")
         if not all(count > 0 for part in self.cells for _, _, count in part):
             raise ValueError(f"the cells of {self.column!r} must have counts > 0")
-        if self.unit is not None:
-            check.positive(self.unit, f"the unit of {self.column!r}")
         if not 0 <= self.outside <= 1:
             raise ValueError(f"the share of {self.column!r} outside its bounds must be in [0, 1]")
         _check_counts(self.column, self.counts, self.n_codes)
@@ -171,9 +170,9 @@ class BinnedCodebook:
     def decode(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """A number drawn within each code's bin, by the mass of its cells; NaN for null. [n] -> [n].
 
-        A point comes back as its very value; else integers, dates and timestamps come back whole, reals
-        rounded to `decimals`, and all as multiples of `unit`, never outside their cell unless it holds no
-        such number.
+        A point comes back as its very value; else integers, dates and timestamps come back whole and reals
+        rounded to `decimals`, never outside their cell unless it holds no such number; then they are
+        moved to what values are rounded to.
         """
         null = codes == NULL_CODE
         if not self.lowers:
@@ -210,8 +209,11 @@ class BinnedCodebook:
         # Infinities are points: what is computed for them is not used.
         low, high = np.where(is_point, 0.0, lower), np.where(is_point, 1.0, upper)
         drawn = self._in_cell(low, high, uniforms)
-        if self.unit is not None:
-            drawn = _at_multiples(low, high, uniforms, self.unit, drawn)
+        if self.roundings:
+            # The bits of the uniform give one more that tells nothing of it.
+            picks = (mix(np.ascontiguousarray(uniforms).view(np.uint64)) >> np.uint64(11)) * 2.0**-53
+            least, most = _whole_range(self.lowers, self.uppers, self.kind)
+            drawn = rounded(drawn, picks, self.roundings, self.kind, least=least, most=most)
         return np.where(is_point, lower, drawn)
 
     def _in_cell(
@@ -232,20 +234,12 @@ class BinnedCodebook:
         return np.where(np.isfinite(rounded), rounded, drawn)
 
 
-def _at_multiples(
-    lower: NDArray[np.float64],
-    upper: NDArray[np.float64],
-    uniforms: NDArray[np.float64],
-    unit: float,
-    otherwise: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """A multiple of the unit in [lower, upper), each alike; `otherwise` where there is none. [n] -> [n]."""
-    first = np.ceil(lower / unit - 1e-9)
-    n = np.ceil(upper / unit - 1e-9) - first
-    places = first + np.floor(uniforms * np.maximum(n, 1))
-    # Dividing by a whole number keeps 0.05 x 3 at 0.15.
-    values = places / round(1 / unit) if unit < 1 else places * unit
-    return np.where(n >= 1, values, otherwise)
+def _whole_range(lowers: tuple[float, ...], uppers: tuple[float, ...], kind: Kind) -> tuple[float, float]:
+    """Least and greatest value of the bins; the last edge of whole numbers is beyond them."""
+    finite = [edge for edge in (*lowers, *uppers) if np.isfinite(edge)]
+    if not finite:
+        return -np.inf, np.inf
+    return min(finite), max(finite) - (0.0 if kind is Kind.REAL else 1.0)
 
 
 Codebook = CategoricalCodebook | BinnedCodebook
@@ -282,7 +276,7 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "cells": [[[_to_json(value) for value in cell] for cell in part] for part in codebook.cells],
                 "decimals": codebook.decimals,
                 "power": None if codebook.power is None else asdict(codebook.power),
-                "unit": codebook.unit,
+                "roundings": [asdict(rounding) for rounding in codebook.roundings],
                 "outside": codebook.outside,
                 "noise_scale": codebook.noise_scale,
             }
@@ -313,7 +307,7 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
         cells=tuple(tuple((float(a), float(b), n) for a, b, n in part) for part in fields["cells"]),
         decimals=fields["decimals"],
         power=None if fields["power"] is None else PowerTransform(**fields["power"]),
-        unit=fields["unit"],
+        roundings=tuple(Rounding(**rounding) for rounding in fields["roundings"]),
         outside=fields["outside"],
         noise_scale=fields["noise_scale"],
     )

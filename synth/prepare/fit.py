@@ -9,6 +9,7 @@ import numpy as np
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
+from synth.core.digits import Rounding, endings_of, roundings
 from synth.core.feature import Feature, Role, features_of
 from synth.core.finding import Findings
 from synth.core.power import PowerTransform
@@ -16,7 +17,7 @@ from synth.core.prepared import PreparedManifest
 from synth.core.schema import Kind, TableSchema
 from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
 from synth.prepare.features import grid_for, type_limits
-from synth.prepare.plan import PreparePlan, Purpose
+from synth.prepare.plan import PreparePlan, Purpose, has_endings
 from synth.prepare.power import fit_power
 from synth.prepare.summary import FeatureSummary, Summary
 from synth.privacy import noise
@@ -107,7 +108,11 @@ def _fit_feature(
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
-        return _find_bins(counted, feature, receipts, settings, n_rows)
+        found = _find_bins(counted, feature, receipts, settings, n_rows)
+        if not has_endings(feature.column):
+            return found
+        (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
+        return replace(found, roundings=_find_roundings(counted, feature, paid))
     if feature.column.constant:
         return _constant(feature, n_rows)
     if feature.column.categories is not None:
@@ -226,6 +231,15 @@ def _find_bins(
     within = with_points(bins, list(itertools.compress(cells, spikes)), column)
     outside = share_outside(mass, grid, column)
     return replace(_codebook(feature, bins, within, nulls, power), outside=outside)
+
+
+def _find_roundings(counted: FeatureSummary, feature: Feature, paid: Receipt) -> tuple[Rounding, ...]:
+    """What values are rounded to, from one histogram of how they end."""
+    column = feature.column
+    names = endings_of(column.kind, column.decimals)
+    exact = np.array([counted.categories.get(name, 0) for name in names], dtype=np.int64)
+    noisy = noise.noisy_counts(exact, paid).value.tolist()
+    return roundings(noisy, column.kind, column.decimals, noise_scale=noise.scale_of(paid))
 
 
 def _count_bins(

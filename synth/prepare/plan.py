@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from synth.config.sections import Prepare, PrepareWeights
+from synth.core.digits import endings_of
 from synth.core.feature import Feature, features_of
-from synth.core.schema import Kind, TableSchema
+from synth.core.schema import Column, Kind, TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
@@ -34,6 +35,7 @@ class Purpose(StrEnum):
     FOUND = "found categories"
     DECLARED = "declared categories"
     BINS = "bins"
+    ENDINGS = "trailing digits"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,8 @@ class PreparePlan:
     def receipts(self, receipt: Receipt, purpose: Purpose, feature: Feature | None = None) -> list[Receipt]:
         """The receipts of a feature's queries, by level; a public feature's are exact and free."""
         if feature is not None and feature.column.public:
-            levels = len(grid_for(feature.column).levels) if feature.column.kind.is_binned else 1
+            is_tree = feature.column.kind.is_binned and purpose is Purpose.BINS
+            levels = len(grid_for(feature.column).levels) if is_tree else 1
             return [noise.public(receipt)] * levels
         name = None if feature is None else feature.name
         asked = [q for q in self.queries if (q.purpose, q.feature) == (purpose, name)]
@@ -162,6 +165,11 @@ class PreparePlan:
         return Selection(delta=self.selection_delta / self.n_selections, count=1)
 
 
+def has_endings(column: Column) -> bool:
+    """Whether it is counted how the values of a binned column end."""
+    return column.edges is None and bool(endings_of(column.kind, column.decimals))
+
+
 def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iterator[Query]:
     """All queries, with the `skipped` finest levels left out of every tree that has more."""
     m = schema.unit.max_rows
@@ -176,6 +184,8 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             levels = 1 if column.edges is not None else len(grid_for(column).levels)
             for level in range(max(min(_LEAST_ROUNDS, levels), levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
+            if has_endings(column):
+                yield _query(Purpose.ENDINGS, feature.name, weights.endings * column.weight, m)
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)
         else:
