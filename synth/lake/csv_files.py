@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from synth.config.sections import Source
 from synth.errors import SourceError
+from synth.lake.header import NOT_UTF_8, UTF_16
 from synth.lake.readable import readable_errors
 
 _BYTE_ORDER = (b"\xff\xfe", b"\xfe\xff")
@@ -104,5 +105,6 @@ def _names(line: bytes, options: dict[str, str]) -> list[str]:
     quote = options.get("quote", '"')
     if len(separator) != 1 or len(quote) > 1:
         return text.split(separator)
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    return next(csv.reader([text], delimiter=separator, quotechar=quote or None, quoting=quoting), [])
+    if not quote:
+        return text.split(separator)
+    return next(csv.reader([text], delimiter=separator, quotechar=quote), [])
