@@ -149,7 +149,7 @@ def _format(held: Family, settings: ColumnSettings, kind: Kind | None) -> Iterat
     elif kind is not None and not kind.is_binned:
         yield f"format: {kind} values have none; set kind: date or timestamp, or leave format out"
     elif held in _NUMBERS and kind not in _MOMENTS:
-        yield "format: numbers have one if they are a calendar; set kind: date or timestamp, or leave format out"
+        yield "format: of numbers only calendars have one; set kind: date or timestamp, or leave it out"
     else:
         guesses = _MOMENTS if "%" in format or not re.search("[0#]", format) else (Kind.INTEGER, Kind.REAL)
         kinds = guesses if kind is None else (kind,)
