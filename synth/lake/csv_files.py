@@ -40,7 +40,10 @@ def check_csv(spark: SparkSession, source: Source) -> None:
 def _lines(spark: SparkSession, source: Source, options: dict[str, str]) -> DataFrame:
     """(value, file, start of its piece of the file, place): every line of all files."""
     reader = spark.read.option("lineSep", options["linesep"]) if "linesep" in options else spark.read
-    return reader.text(source.path or "").select(
+    lines = reader.text(source.path or "")
+    if options.get("comment"):
+        lines = lines.where(~F.startswith(F.col("value"), F.lit(options["comment"])))
+    return lines.select(
         "value",
         F.col("_metadata.file_path").alias("file"),
         F.col("_metadata.file_block_start").alias("start"),
