@@ -93,13 +93,13 @@ def _fit_feature(
     n_rows: int,
     m: int,
 ) -> Codebook | None:
+    if feature.column.constant:
+        return _constant(feature, n_rows)
     if feature.column.kind.is_binned:
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
         return _find_bins(counted, feature, receipts, settings)
-    if feature.column.constant:
-        return _constant(feature, n_rows)
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)
