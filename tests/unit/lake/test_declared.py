@@ -151,7 +151,7 @@ def test_formats_that_come_back_are_let_through(format: str) -> None:
     assert format_fault(f"{format} %H:%M:%S", Kind.TIMESTAMP) is None
 
 
-@pytest.mark.parametrize("format", ["%m-%d", "yyyy", "%", "%Y-%m-%d %H:%M:%S %z", "%U %Y"])
+@pytest.mark.parametrize("format", ["%m-%d", "yyyy", "%", "%U %Y"])
 def test_formats_that_do_not_come_back_are_refused(format: str) -> None:
     assert format_fault(format, Kind.DATE) is not None
 
