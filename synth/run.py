@@ -259,7 +259,8 @@ class Run:
 
     @cached_property
     def _fingerprint(self) -> str | None:
-        from synth.lake.tables import fingerprint, readable_errors
+        from synth.lake.readable import readable_errors
+        from synth.lake.tables import fingerprint
 
         with readable_errors(self.config.source):
             return fingerprint(self.source, self.config.source)

@@ -84,10 +84,10 @@ class Column:
       parts: calendar parts learned beside a date or timestamp.
       keep_length: whether the length of a made-up text is learned.
       public: whether the user declared the column's own values public: its codebook is then exact and free.
+      constant: whether its one category is what every row of the run has: its codebook is then free.
       weight: share of preparation's budget relative to what its kind would get.
       derived: Spark SQL expression over other columns that computes it after generation; None if learned.
       unique: whether made-up values must never repeat.
-      constant: whether its one category is what every row of the run has: its codebook is then free.
     """
 
     name: str
@@ -105,10 +105,10 @@ class Column:
     parts: tuple[Part, ...] = ()
     keep_length: bool = False
     public: bool = False
+    constant: bool = False
     weight: float = 1.0
     derived: str | None = None
     unique: bool = False
-    constant: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from synth.config.sections import Source
 from synth.errors import SourceError
+from synth.lake.header import NOT_UTF_8, UTF_16
 from synth.lake.readable import readable_errors
 
 _BYTE_ORDER = (b"\xff\xfe", b"\xfe\xff")
@@ -39,7 +40,10 @@ def check_csv(spark: SparkSession, source: Source) -> None:
 def _lines(spark: SparkSession, source: Source, options: dict[str, str]) -> DataFrame:
     """(value, file, start of its piece of the file, place): every line of all files."""
     reader = spark.read.option("lineSep", options["linesep"]) if "linesep" in options else spark.read
-    return reader.text(source.path or "").select(
+    lines = reader.text(source.path or "")
+    if options.get("comment"):
+        lines = lines.where(~F.startswith(F.col("value"), F.lit(options["comment"])))
+    return lines.select(
         "value",
         F.col("_metadata.file_path").alias("file"),
         F.col("_metadata.file_block_start").alias("start"),
@@ -104,5 +108,6 @@ def _names(line: bytes, options: dict[str, str]) -> list[str]:
     quote = options.get("quote", '"')
     if len(separator) != 1 or len(quote) > 1:
         return text.split(separator)
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    return next(csv.reader([text], delimiter=separator, quotechar=quote or None, quoting=quoting), [])
+    if not quote:
+        return text.split(separator)
+    return next(csv.reader([text], delimiter=separator, quotechar=quote), [])

@@ -1,12 +1,14 @@
 """What is declared of columns, against the types that the source has: before any row is read."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from synth.config.sections import ColumnSettings, Config
 from synth.core.calendar import number_of
@@ -35,6 +37,7 @@ _NATURAL = {
 }
 _LISTED = (Kind.CATEGORICAL, Kind.ORDERED, Kind.BOOLEAN)
 _MOMENTS = (Kind.DATE, Kind.TIMESTAMP)
+_NUMBERS = (Family.INTEGER, Family.FRACTION)
 _SHOWN = 3
 
 
@@ -60,9 +63,11 @@ def column_faults(spark_type: str, settings: ColumnSettings) -> Iterator[str]:
     kind = settings.kind or _NATURAL.get(held)
     if settings.categories is not None and settings.kind is None:
         kind = Kind.CATEGORICAL
-    if kind is not None and kind not in _KINDS[held]:
+    is_calendar = held in _NUMBERS and kind in _MOMENTS and settings.format is not None
+    if kind is not None and kind not in _KINDS[held] and not is_calendar:
         fitting = ", ".join(sorted(k.value for k in _KINDS[held]))
-        yield f"kind: a column of type {spark_type} cannot be {kind}; declare one of {fitting}"
+        more = ", or format too, such as %Y%m%d" if held in _NUMBERS and kind in _MOMENTS else ""
+        yield f"kind: a column of type {spark_type} cannot be {kind}; declare one of {fitting}{more}"
         return
     yield from _categories(spark_type, settings, kind)
     yield from _bounds(spark_type, settings, kind)
@@ -136,15 +141,19 @@ def _digits(spark_type: str, settings: ColumnSettings, kind: Kind | None) -> Ite
 
 
 def _format(held: Family, settings: ColumnSettings, kind: Kind | None) -> Iterator[str]:
-    if settings.format is None:
+    format = settings.format
+    if format is None:
         return
-    if held is not Family.TEXT:
-        yield "format: only text columns are read by a format; leave it out"
-    elif kind is not None and kind not in _MOMENTS:
+    if held not in (Family.TEXT, *_NUMBERS):
+        yield f"format: {held} columns are not read by a format; leave it out"
+    elif kind is not None and not kind.is_binned:
         yield f"format: {kind} values have none; set kind: date or timestamp, or leave format out"
+    elif held in _NUMBERS and kind not in _MOMENTS:
+        yield "format: of numbers only calendars have one; set kind: date or timestamp, or leave it out"
     else:
-        kinds = _MOMENTS if kind is None else (kind,)
-        faults = [fault for fault in (format_fault(settings.format, k) for k in kinds) if fault]
+        guesses = _MOMENTS if "%" in format or not re.search("[0#]", format) else (Kind.INTEGER, Kind.REAL)
+        kinds = guesses if kind is None else (kind,)
+        faults = [fault for fault in (format_fault(format, k) for k in kinds) if fault]
         if len(faults) == len(kinds):
             yield f"format: {faults[0]}"
 
@@ -152,23 +161,30 @@ def _format(held: Family, settings: ColumnSettings, kind: Kind | None) -> Iterat
 def format_fault(format: str, kind: Kind) -> str | None:
     """Why texts of that format would not come back as they were; None if they do.
 
-    Days and times of many shapes are written, read and written again as the run does it.
+    Values of many shapes are written, read and written again as the run does it.
     """
     column = Column(name="c", spark_type="string", kind=kind, format=format)
+    like = "%Y-%m-%d %H:%M:%S" if kind in _MOMENTS else "#,##0.00"
+    try:
+        texts = from_numbers(_examples(kind), column, pa.string())
+        again = from_numbers(to_numbers(texts, column), column, pa.string())
+    except (pa.ArrowException, ValueError, OverflowError):
+        return f"{format!r} is no format that can be read; write it like {like}"
+    if len(set(texts.to_pylist())) == 1:
+        return f"{format!r} holds no part of a {kind}; write it like {like}"
+    if not again.equals(texts):
+        return f"what {format!r} writes is not read back the same; write it like {like}"
+    return None
+
+
+def _examples(kind: Kind) -> NDArray[np.float64]:
+    """Days, times and numbers of many shapes, in the unit of their kind."""
+    if kind not in _MOMENTS:
+        return np.array([0, 1, 7, 42, 680, 1234, 12 if kind is Kind.INTEGER else 12.5], dtype=np.float64)
     days = [date(1999, 12, 31), date(2000, 2, 29), date(2024, 1, 2), date(2031, 10, 11), date(1987, 6, 5)]
     at = [timedelta(), timedelta(hours=13, minutes=7, seconds=9), timedelta(hours=23, minutes=59, seconds=59)]
     moments = [datetime(d.year, d.month, d.day, tzinfo=UTC) + t for d in days for t in at]
-    numbers = np.array([number_of(moment, kind) for moment in moments])
-    try:
-        texts = from_numbers(numbers, column, pa.string())
-        again = from_numbers(to_numbers(texts, column), column, pa.string())
-    except (pa.ArrowException, ValueError, OverflowError):
-        return f"{format!r} is no format that can be read; write it like %Y-%m-%d"
-    if len(set(texts.to_pylist())) == 1:
-        return f"{format!r} holds no part of a {kind}; write it like %Y-%m-%d %H:%M:%S"
-    if not again.equals(texts):
-        return f"what {format!r} writes is not read back the same; use %Y %m %d %H %M %S, such as %d/%m/%Y"
-    return None
+    return np.array([number_of(moment, kind) for moment in moments])
 
 
 def _names(fields: Mapping[str, str], config: Config) -> Iterator[str]:

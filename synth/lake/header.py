@@ -17,12 +17,14 @@ _WHOLE = r"[+-]?\d+"
 _VALUES = (
     r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?",
     r"-\d+",
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?",
     r"[^\s@]+@[^\s@]+\.\w+",
     r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
-    r"(?i)true|false|null|nan|n/?a",
+    r"(?i)true|false|nan",
 )
-"""What is hardly ever a column's name: fractions, days, addresses, identifiers."""
+"""What is hardly ever a column's name: fractions, addresses, identifiers."""
+_DAY = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?"
+_MOST_DAYS = 7
+"""Days in one row; more of them are columns by the day."""
 
 
 def check_header(names: Sequence[str], source: Source) -> None:
@@ -52,8 +54,11 @@ def check_header(names: Sequence[str], source: Source) -> None:
 
 
 def looks_like_values(names: Sequence[str]) -> bool:
-    """Whether a line holds values: a fraction, a day, an address, or whole numbers that count no columns."""
+    """Whether a line holds values: a fraction, few days, an address, whole numbers that count no columns."""
     if any(re.fullmatch(pattern, name.strip()) for name in names for pattern in _VALUES):
+        return True
+    days = sum(re.fullmatch(_DAY, name.strip()) is not None for name in names)
+    if 0 < days <= _MOST_DAYS:
         return True
     whole = [int(name) for name in names if re.fullmatch(_WHOLE, name.strip())]
     steps = {after - before for before, after in itertools.pairwise(whole)}

@@ -104,6 +104,8 @@ def _fit_feature(
     n_rows: int,
     m: int,
 ) -> Codebook | None:
+    if feature.column.constant:
+        return _constant(feature, n_rows)
     if feature.column.kind.is_binned:
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
@@ -113,8 +115,6 @@ def _fit_feature(
             return found
         (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
         return replace(found, roundings=_find_roundings(counted, feature, paid))
-    if feature.column.constant:
-        return _constant(feature, n_rows)
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)

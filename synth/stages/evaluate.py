@@ -14,7 +14,8 @@ def evaluate(run: Run) -> None:
     """Compare the synthetic table with the real one; the report is for the trusted side."""
     from synth.evaluate.report import write_report
     from synth.evaluate.spark import evaluate
-    from synth.lake.tables import read_table, readable_errors
+    from synth.lake.readable import readable_errors
+    from synth.lake.tables import read_table
 
     config = run.config
     manifest = run.manifest()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def prepare(run: Run) -> None:
     """Find categories and bins privately, and write the coded table."""
     from synth.generate.spark import check_derived
-    from synth.lake.tables import readable_errors
+    from synth.lake.readable import readable_errors
     from synth.prepare.spark import fields_of, write_codes
 
     config = run.config

@@ -71,6 +71,7 @@ def test_a_csv_that_is_not_what_it_seems_is_one_line_without_a_value(
         (("1,1990,5\na,1,2\n",), {"header": "true"}),
         (("a,1.5\nb,2\n",), {"header": "false"}),
         (("name;n\na;1\n",), {"sep": ";"}),
+        (("# one\n" + GOOD, "# two\n" + GOOD), {"comment": "#"}),
         ((GOOD + 'a "b,3\n',), {"quote": ""}),
         ((GOOD + '"a\nb",3\n',), {"multiLine": "true"}),
         (((GOOD + "Zürich,3\n").encode("latin-1"),), {"encoding": "ISO-8859-1"}),

@@ -11,6 +11,7 @@ from synth.config.sections import ColumnSettings, Source, Target
 from synth.core.schema import PrivacyUnit
 from synth.errors import ConfigError, SourceError
 from synth.lake import tables, targets
+from synth.lake.readable import readable_errors
 
 pytestmark = pytest.mark.spark
 
@@ -40,7 +41,7 @@ def test_a_csv_with_a_torn_line_is_one_readable_error(spark: Any, tmp_path: Path
     frame = tables.read_table(spark, source)
     with (
         pytest.raises(SourceError, match="does not fit its header") as caught,
-        tables.readable_errors(source),
+        readable_errors(source),
     ):
         frame.select("b").toArrow()
     assert (
@@ -73,7 +74,7 @@ def test_corrupt_parquet_is_readable_wherever_it_breaks(spark: Any, tmp_path: Pa
         path = tmp_path / f"{name}.parquet"
         path.write_bytes(damaged)
         source = Source(path=str(path))
-        with pytest.raises(SourceError, match="replace that file"), tables.readable_errors(source):
+        with pytest.raises(SourceError, match="replace that file"), readable_errors(source):
             tables.read_table(spark, source).count()
 
 
@@ -211,7 +212,7 @@ def test_any_error_of_a_reader_is_one_line_without_a_value(spark: Any) -> None:
     ):
         with (
             pytest.raises(SourceError, match="source /d could not be read") as caught,
-            tables.readable_errors(source),
+            readable_errors(source),
         ):
             make()
         assert "Xerxes" not in str(caught.value)

@@ -35,6 +35,8 @@ def test_values(line: str) -> None:
         "Q1 2024,Q2 2024",
         "_c0,x",
         "x.1,y.2",
+        "EU,NA,null",
+        "Province/State,Lat,Long," + ",".join(f"1/{day}/20" for day in range(22, 31)),
     ],
 )
 def test_names(line: str) -> None:
