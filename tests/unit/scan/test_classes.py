@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.core.schema import Column, Kind
-from synth.lake.columns import parse_format, to_numbers
+from synth.lake.columns import to_numbers
 from synth.scan.classes import VALUE_CLASSES, class_counts, classify
 from synth.scan.judge import DATE_FORMATS, NUMBERS
 
@@ -120,7 +120,7 @@ def test_a_date_is_of_a_class_of_the_format_that_wrote_it(day: date) -> None:
     for date_format, classes in DATE_FORMATS.items():
         text = day.strftime(date_format)
         assert VALUE_CLASSES[classify(pa.array([text]))[0]] in classes
-        column = Column(name="x", spark_type="string", kind=Kind.DATE, format=parse_format(date_format))
+        column = Column(name="x", spark_type="string", kind=Kind.DATE, format=date_format)
         assert to_numbers(pa.array([text]), column)[0] == (day - date(1970, 1, 1)).days
 
 
