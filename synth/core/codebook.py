@@ -184,7 +184,7 @@ class BinnedCodebook:
     def _within(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        if self.kind is not Kind.REAL:
+        if self.kind is not Kind.REAL and not self.decimals:
             first = np.ceil(lower)
             return first + np.floor(uniforms * np.maximum(np.ceil(upper) - first, 1))
         drawn = lower + uniforms * (upper - lower)

@@ -124,13 +124,13 @@ class NumberFormat:
 
     def _scientific(self, size: float) -> str:
         assert self.exponent is not None
-        mantissa, _, power = f"{size:.{self.decimals or 16}e}".partition("e")
-        if not self.decimals:
+        if self.decimals and not self.maybe:
+            mantissa, _, power = f"{size:.{self.always}e}".partition("e")
+        else:
             mantissa, _, power = f"{Decimal(repr(size)).normalize():e}".partition("e")
-        if self.maybe and "." in mantissa:
-            before, after = mantissa.split(".")
-            kept = after[: self.always] + after[self.always :].rstrip("0")
-            mantissa = f"{before}.{kept}" if kept else before
+            before, _, after = mantissa.partition(".")
+            after = after.ljust(self.always, "0")
+            mantissa = f"{before}.{after}" if after else before
         plus = "+" if "+" in self.exponent else ""
         sign = "-" if int(power) < 0 else plus
         digits = str(abs(int(power))).zfill(self.exponent.count("0"))

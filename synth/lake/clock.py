@@ -2,7 +2,8 @@
 
 Beside Python's own directives: `%-m`, `%-d`, `%-H`, `%-I` without a leading zero; `%^b` in capitals; `%3f`
 three digits of a second, `%-6f` up to six; `%s` seconds since 1970; `%q` a quarter; `%J` hours of a duration,
-of which there may be more than 24. A time zone is written as it stands: `%H:%M:%S+02:00`, `%H:%M:%SZ`.
+of which there may be more than 24. A time zone is written as it stands: `%H:%M:%S+02:00`, `%H:%M:%SZ`. Of
+alternatives, `%Y-%m-%d|%d.%m.%Y`, all are read and the first is written.
 """
 
 import re
@@ -68,9 +69,14 @@ _CENTURY_PIVOT = 69
 
 def read_clock(texts: pa.Array, format: str) -> NDArray[np.float64]:
     """Seconds since 1970-01-01 UTC, or since midnight for formats without a date; NaN where unreadable. [n]."""
-    if _PLAIN_DIRECTIVES.fullmatch(format):
-        return _read_plain(texts, format)
-    return _read_parts(texts, format)
+    first, *others = format.split("|")
+    read = _read_plain if _PLAIN_DIRECTIVES.fullmatch(first) else _read_parts
+    moments = read(texts, first)
+    for other in others:
+        left = np.isnan(moments)
+        if left.any():
+            moments[left] = read_clock(texts.filter(pa.array(left)), other)
+    return moments
 
 
 def _read_plain(texts: pa.Array, format: str) -> NDArray[np.float64]:
@@ -137,19 +143,9 @@ def write_clock(seconds: NDArray[np.float64], format: str) -> list[str]:
     return texts
 
 
-def has_date(format: str) -> bool:
-    """Whether a format says which day it is; else it is a time of day or a duration."""
-    return any(found[0][-1] in "YysGD" or found[0] == "%F" for found in _DIRECTIVE.finditer(format))
-
-
-def fraction_digits(format: str) -> int:
-    """Digits of a second that the format writes."""
-    return _taken_apart(format)[3]
-
-
 def smallest_step(format: str) -> int:
     """Seconds between neighbouring values that the format can write: 60 for `%H:%M`."""
-    written = {found[0][-1] for found in _DIRECTIVE.finditer(format.replace("%T", "%S").replace("%R", "%M"))}
+    written = set(_taken_apart(format)[2].values())
     if written & {"S", "s", "f"}:
         return 1
     if "M" in written:
@@ -159,7 +155,9 @@ def smallest_step(format: str) -> int:
 
 @lru_cache(maxsize=256)
 def _taken_apart(format: str) -> tuple[str, str, dict[int, str], int]:
-    """The format without its zone, the zone as written, directive letters by place, digits of a second."""
+    """The first alternative without its zone, the zone as written, directive letters by place, digits of a
+    second."""
+    format = format.partition("|")[0]
     for short, long in _SHORTHANDS.items():
         format = format.replace(short, long)
     found = _ZONE.search(format)

@@ -226,6 +226,16 @@ FRACTIONS = (*REALS, "real_many", *OPEN_REALS, *PLUS_REALS, *EXPONENTS)
 """Classes of numbers that are not whole."""
 NUMBERS = (*INTEGERS, *ZERO_PADDED, "real_whole", *FRACTIONS)
 """Classes of what the common form `-12.5e3` reads."""
+DIGITS_OF_CLASS: dict[int, tuple[str, ...]] = {
+    length: (
+        f"integer_{length}" if length < 9 else f"digits_{length}",
+        *((f"zero_padded_{length}",) if 2 <= length <= 12 else ()),
+        *{6: ("month_compact",), 8: ("date_compact",), 10: ("epoch_s",), 13: ("epoch_ms",)}.get(length, ()),
+        *{14: ("timestamp_compact",), 16: ("epoch_us", "card_valid")}.get(length, ()),
+    )
+    for length in range(1, 20)
+}
+"""Number of digits -> the classes of whole numbers of that many."""
 
 
 def written_null(name: str) -> str | None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from synth.core.schema import Column, Kind
 from synth.lake.columns import to_numbers
 from synth.scan.classes import VALUE_CLASSES, class_counts, classify
-from synth.scan.judge import DATE_FORMATS, NUMBERS
+from synth.scan.calendars import DATE_FORMATS
+from synth.scan.spellings import NUMBERS
 
 UNTIMED = settings(deadline=None)  # the machine is shared with other tests
 
