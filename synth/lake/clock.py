@@ -258,7 +258,7 @@ def _days(part: _Parts) -> tuple[_Ints, NDArray[np.bool_]]:
         years = np.where(short >= _CENTURY_PIVOT, 1900, 2000) + short
     months = part.number("m", 1)
     if "b" in part:
-        names = pc.utf8_lower(part.strings("b"))
+        names = pc.ascii_lower(part.strings("b"))
         known = pc.index_in(names, value_set=pa.array([month[:3].lower() for month in _MONTHS]))
         months = np.asarray(pc.fill_null(known, -1).to_numpy(zero_copy_only=False), dtype=np.int64) + 1
     if "q" in part:

@@ -1,18 +1,25 @@
 """Numbers with marks around and between their digits: `$1,234.56`, `5.3%`, `(1.234,50)`, `12 kg`."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.scan.matching import NONE, Codes, lengths, matches, positions
-from synth.scan.spellings import AFFIXES, AMOUNTS, CODE, CORES, UNITS, amount
+from synth.scan.spellings import AFFIXES, AMOUNTS, CODE, CORES, CURRENCIES, UNITS, amount
 
-_AMOUNT = (
-    r"^(?P<open>\(?)(?P<front>[+-]?)(?P<prefix>[^\d+\-(.,'’]{0,4}?)(?P<inner>[+-]?)"
-    r"(?P<core>[\d.][\d.,'’ ]*?)(?P<suffix>[^\d.,'’()-][^\d()-]{0,9}?)?(?P<behind>-?)(?P<close>\)?)$"
+_PREFIXES = "|".join(
+    sorted({re.escape(picture.strip("(").split("0")[0]) for picture in CURRENCIES}, key=len, reverse=True)
 )
-_MAYBE = r"^\(?[+-]?[^\d+\-(.,'’]{0,4}[+-]?[\d.][\d.,'’ ]*[^\d]{0,11}$"
+_CORE = r"[\d.][\d.,'’ ]*"
+_AMOUNT = (
+    rf"^(?P<open>\(?)(?P<front>[+-]?)(?P<prefix>{_PREFIXES})(?P<inner>[+-]?)(?P<core>{_CORE}?)"
+    r"(?P<suffix>[^\d.,'’()-][^\d()-]{0,9}?)?(?P<behind>-?)(?P<close>\)?)$"
+)
+MAYBE_AMOUNT = rf"^\(?[+-]?({_PREFIXES})[+-]?{_CORE}[^\d]{{0,11}}$"
+"""What every amount looks like, and little else."""
 _SHAPES: tuple[tuple[str, str], ...] = (
     (r"^\d+$", "none"),
     (r"^\d*\.\d+$", "point"),
@@ -44,7 +51,7 @@ _TABLE = np.array(
 def classify_amounts(texts: pa.Array) -> Codes:
     """Codes of amounts, NONE for other strings. [n] -> [n]."""
     codes = np.full(len(texts), NONE, dtype=np.int32)
-    maybe = np.flatnonzero(matches(texts, _MAYBE))
+    maybe = np.flatnonzero(matches(texts, MAYBE_AMOUNT))
     if not maybe.size:
         return codes
     parts = pc.extract_regex(texts.take(pa.array(maybe)), _AMOUNT)

@@ -1,6 +1,7 @@
 """Value classes: every value of every column falls into exactly one, whatever else the table holds."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.scan import validators
-from synth.scan.amounts import classify_amounts
+from synth.scan.amounts import MAYBE_AMOUNT, classify_amounts
 from synth.scan.given_names import GIVEN_NAMES
 from synth.scan.matching import NONE, Codes, bools, first_match, lengths, look_up, matches, positions
 from synth.scan.moments import classify_named_moments, classify_numeric_moments, moment_grains
@@ -54,7 +55,6 @@ _STREET = (
     r"|^[A-Za-z\x{80}-\x{10FFFF} .-]+(straße|strasse|str\.|weg|gasse|allee|platz) \d+ ?[a-z]?$"
     r"|^(rue|avenue|calle|via|viale|po box|p\.o\. box) .*\d+.*$|^\d{1,4},? (rue|avenue|boulevard) .+$"
 )
-_MAYBE_AMOUNT = r"^[(+-]{0,2}[^\d(]{0,4}[\d.][\d.,'’ ]*[^\d]{0,11}$"
 _MAYBE_MOMENT = r"^\d{1,4}[/.:-]\d|(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|^\d{4}-?[QW]\d|^Q\d \d{4}"
 
 # The first rule that matches decides. Values without letters, with letters and digits, with letters only.
@@ -64,7 +64,7 @@ _MARKS_RULES = (
     (rf"^{_OCTET}(\.{_OCTET}){{3}}$", "ip_address"),
     (r"^\d{5}-\d{4}$", "digits_and_marks"),
     (_PHONE, "phone"),
-    (r"^\d", "digits_and_marks"),
+    (r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}$", "date_other"),
 )
 _CODE_RULES = (
     (_PHONE, "phone"),
@@ -112,7 +112,10 @@ def classify(array: pa.Array) -> NDArray[np.uint16]:
     if constant := _class_of_type(kind):
         return _with_null(np.full(len(array), CODE[constant], dtype=np.int32), null)
     encoded = array.dictionary_encode()
-    distinct = _classify_texts(encoded.dictionary.cast(pa.string()))
+    texts = encoded.dictionary.cast(pa.string())
+    if pa.types.is_decimal(kind):
+        texts = _without_scale(texts)
+    distinct = _classify_texts(texts)
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     return np.append(distinct, CODE["null"]).astype(np.uint16)[codes]
 
@@ -123,6 +126,18 @@ def class_counts(array: pa.Array) -> NDArray[np.int64]:
     Guarantee: adding or removing one value moves one count by one.
     """
     return np.bincount(classify(array), minlength=len(VALUE_CLASSES)).astype(np.int64)
+
+
+def _without_scale(texts: pa.Array) -> pa.Array:
+    """Decimals without the zeros that only fill their type's scale, and without powers of ten."""
+    small = np.flatnonzero(matches(texts, "E"))
+    if small.size:
+        spelled = texts.to_pylist()
+        for place in small.tolist():
+            spelled[place] = f"{Decimal(spelled[place]):f}"
+        texts = pa.array(spelled, pa.string())
+    texts = pc.replace_substring_regex(texts, r"(\.\d*?)0+$", r"\1")
+    return pc.replace_substring_regex(texts, r"\.$", "")
 
 
 def _with_null(codes: Codes, null: NDArray[np.bool_]) -> NDArray[np.uint16]:
@@ -237,7 +252,7 @@ def _classify_mixed(texts: pa.Array) -> Codes:
     codes = classify_exponents(texts)
     for pattern, classify_group in (
         (_MAYBE_MOMENT, _classify_dated),
-        (_MAYBE_AMOUNT, classify_amounts),
+        (MAYBE_AMOUNT, classify_amounts),
     ):
         left = np.flatnonzero(codes == NONE)
         rest = texts.take(pa.array(left))
@@ -252,8 +267,6 @@ def _classify_mixed(texts: pa.Array) -> Codes:
 
 def _classify_dated(texts: pa.Array) -> Codes:
     codes = classify_numeric_moments(texts)
-    # What only begins like a number with marks, such as an address or a code, is not for dates to name.
-    codes[codes == CODE["digits_and_marks"]] = NONE
     left = np.flatnonzero(codes == NONE)
     if left.size:
         codes[left] = classify_named_moments(texts.take(pa.array(left)))
@@ -298,7 +311,7 @@ def _classify_words(texts: pa.Array) -> Codes:
     """Letters and marks, no digits."""
     known = positions(texts, _WORDS)
     codes = np.where(known == NONE, NONE, _WORD_CODES[known]).astype(np.int32)
-    truth = positions(pc.utf8_lower(texts), _TRUTHS)
+    truth = positions(pc.ascii_lower(texts), _TRUTHS)
     codes = np.where((codes == NONE) & (truth != NONE), _TRUTH_CODES[truth], codes).astype(np.int32)
     left = np.flatnonzero(codes == NONE)
     if left.size:

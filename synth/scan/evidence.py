@@ -7,7 +7,7 @@ more classes are looked at together, the higher a count must be that is believed
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from synth.scan.spellings import FAMILIES, NO_VALUE, VALUE_CLASSES
 
@@ -15,6 +15,7 @@ _SEEN = 2.0  # noise scales above which a class is counted: 2 noisy classes in 1
 _SURE = 4.0  # noise scales above which a class is sure to occur: 3 in 100,000 pass by chance
 _FEW_CLASSES, _MANY_CLASSES = 10, 60  # so many classes are looked at without raising the two
 _TOGETHER = 4.0  # noise scales above which a family occurs though no class of it is seen alone
+_NO_VALUE = frozenset(NO_VALUE)
 _FAMILY_OF = {name: number for number, family in enumerate(FAMILIES) for name in family}
 
 
@@ -40,7 +41,7 @@ class ClassCounts:
             return 0.0
         return min(1.0, nulls / self.n_rows)
 
-    @property
+    @cached_property
     def n_values(self) -> float:
         """Rows with a value: neither null nor blank nor a word for missing; at least 0."""
         return max(0.0, self.n_rows - self.seen(NO_VALUE))
@@ -59,10 +60,14 @@ class ClassCounts:
         limit = _sure_from(len(classes)) * self.noise_scale
         return {name: count for name in classes if (count := self.counts.get(name, 0.0)) > limit}
 
-    def surely_hold(self, classes: Iterable[str], least: float) -> bool:
-        """Whether values of these classes surely occur, at a share of `least` or more."""
+    def surely_hold(self, classes: Iterable[str], least: float, *, among: int = 1) -> bool:
+        """Whether values of these classes surely occur, at a share of `least` or more.
+
+        Args:
+          among: how many classes these were chosen from, where they were chosen by their counts.
+        """
         asked = tuple(classes)
-        limit = _sure_from(len(asked))
+        limit = _sure_from(max(len(asked), among))
         sure = 0.0
         for family in _by_family(asked):
             counts = [self.counts.get(name, 0.0) for name in family]
@@ -94,21 +99,22 @@ class ClassCounts:
         families = self._families(asked)
         held = sum(total for total, _ in families)
         blur = self.noise_scale * math.sqrt(sum(n for _, n in families))
-        if not (of > 0 and self.surely_hold(asked, 0.0)):
+        if not (of > 0 and self.surely_hold(asked, 0.0, among=len(VALUE_CLASSES))):
             return False
         return held / of >= max(0.5, 0.8 - 3 * blur / of) and held >= least * self.n_values
 
     def is_contradicted(self, classes: Iterable[str], min_share: float) -> bool:
         """Whether other values surely occur and the classes hold less than `min_share` of all values."""
         inside = frozenset(classes)
-        return self.share(inside) < min_share and self.surely_hold(_others(inside), 0.0)
+        return self.share(inside) < min_share and self.surely_hold(other_values(inside), 0.0)
 
     def _families(self, classes: Iterable[str]) -> list[tuple[float, int]]:
         """For each family that is seen: its count, and how many noisy counts that is a sum of."""
         found = []
         for family in _by_family(tuple(classes)):
             counts = [self.counts.get(name, 0.0) for name in family]
-            kept = [count for count in counts if count > _seen_from(len(counts)) * self.noise_scale]
+            limit = _seen_from(len(counts)) * self.noise_scale
+            kept = [count for count in counts if count > limit]
             together = sum(counts)
             blur = self.noise_scale * math.sqrt(len(counts))
             if together > _TOGETHER * blur and sum(kept) < together - 2 * blur:
@@ -138,5 +144,6 @@ def _by_family(classes: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 @lru_cache(maxsize=1024)
-def _others(inside: frozenset[str]) -> tuple[str, ...]:
-    return tuple(name for name in VALUE_CLASSES if name not in inside and name not in NO_VALUE)
+def other_values(inside: frozenset[str]) -> tuple[str, ...]:
+    """All classes of values but these."""
+    return tuple(name for name in VALUE_CLASSES if name not in inside and name not in _NO_VALUE)

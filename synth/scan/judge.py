@@ -13,7 +13,7 @@ from synth.core.schema import Kind
 from synth.lake.columns import ISO_DATE
 from synth.scan.calendars import Calendar, dates, moments, numbers_as_calendar, times, typed_moments
 from synth.scan.entities import CATALOGUE, EntitySpec, name_words
-from synth.scan.evidence import ClassCounts
+from synth.scan.evidence import ClassCounts, other_values
 from synth.scan.pictures import decimals_of, numbers
 from synth.scan.spellings import (
     DIGITS_OF_CLASS,
@@ -21,7 +21,6 @@ from synth.scan.spellings import (
     LETTER,
     NO_VALUE,
     TRUTHS,
-    VALUE_CLASSES,
     written_null,
 )
 
@@ -231,9 +230,7 @@ def _kind_of_numbers(counts: ClassCounts) -> Kind | None:
     undamaged = counts.n_values - counts.seen(found.damaged) - letters
     if not counts.most(found.classes, of=undamaged, least=0.25):
         return None
-    strange = tuple(
-        name for name in VALUE_CLASSES if name not in {*found.classes, *found.damaged, *NO_VALUE}
-    )
+    strange = other_values(frozenset((*found.classes, *found.damaged)))
     held = max(counts.n_values, 1)
     if counts.surely_hold(strange, _STRANGE):
         small = counts.seen((*LENGTHS[:2], "integer_minus"))
@@ -339,5 +336,5 @@ def _digits(counts: ClassCounts) -> tuple[tuple[int, float], ...]:
 
 def _value_class(counts: ClassCounts) -> str | None:
     """The class of most values; None if no class stands out."""
-    sure = counts.sure(tuple(name for name in VALUE_CLASSES if name not in NO_VALUE))
+    sure = counts.sure(other_values(frozenset()))
     return max(sure, key=lambda name: sure[name]) if sure else None

@@ -146,14 +146,7 @@ def _stamps(texts: pa.Array) -> Codes:
     moments = np.where(is_iso, iso, other)
     moments = np.where(moments == NONE, CODE["timestamp_other"], moments)
     loose = matches(texts, _LOOSE_CLOCK)
-    found = np.where(has_clock | (loose & ~good), moments, dates)
-    return np.where((found == NONE) & ~loose, _no_date(texts), found).astype(np.int32)
-
-
-def _no_date(texts: pa.Array) -> Codes:
-    """Numbers in the place of a date that are none."""
-    short = matches(texts, r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}$")
-    return np.where(short, CODE["date_other"], CODE["digits_and_marks"]).astype(np.int32)
+    return np.where(has_clock | (loose & ~good), moments, dates).astype(np.int32)
 
 
 def _order(
@@ -214,12 +207,7 @@ def _times(texts: pa.Array) -> Codes:
     spans = pc.extract_regex(texts, _DURATION)
     of = np.where(bools(pc.equal(pc.fill_null(spans.field("s"), ""), "")), CODE["duration_hm"], CODE["duration_hms"])
     codes = np.where((codes == NONE) & bools(spans.is_valid()), of, codes)
-    return np.where(codes == NONE, _clock_like(texts), codes).astype(np.int32)
-
-
-def _clock_like(texts: pa.Array) -> Codes:
-    has_letter = matches(texts, r"\pL")
-    return np.where(has_letter, NONE, CODE["digits_and_marks"]).astype(np.int32)
+    return codes.astype(np.int32)
 
 
 def _named(texts: pa.Array) -> Codes:
@@ -262,7 +250,7 @@ def _month_year(texts: pa.Array) -> Codes:
 
 def _month_names(names: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Whether a month is short, long or May (0, 1, 2), and in title case, capitals or neither (0, 1, 2)."""
-    is_may = bools(pc.equal(pc.utf8_lower(names), "may"))
+    is_may = bools(pc.equal(pc.ascii_lower(names), "may"))
     kind = np.select([is_may, lengths(names) == 3], [2, 0], 1)
     case = np.select([matches(names, "^[A-Z][a-z]+$"), matches(names, "^[A-Z]+$")], [0, 1], 2)
     return kind, case

@@ -7,6 +7,7 @@ from synth.scan.evidence import ClassCounts
 from synth.scan.spellings import (
     AFFIXES,
     AMOUNTS,
+    CORES,
     EXPONENTS,
     FRACTIONS,
     INTEGERS,
@@ -14,6 +15,7 @@ from synth.scan.spellings import (
     OPEN_REALS,
     PLUS_REALS,
     REALS,
+    VALUE_CLASSES,
     ZERO_PADDED,
     amount,
 )
@@ -90,7 +92,8 @@ def _affix(counts: ClassCounts) -> str:
     totals["0%"] += totals["+0%"]
     best = max(totals, key=lambda affix: totals[affix])
     base = "0%" if best == "+0%" else best
-    return base if totals[best] >= _AFFIXED * max(counts.n_values, 1) else "0"
+    is_sure = counts.surely_hold(_of(base, *CORES), 0.0, among=len(VALUE_CLASSES))
+    return base if is_sure and totals[best] >= _AFFIXED * max(counts.n_values, 1) else "0"
 
 
 def _families(affix: str) -> tuple[str, ...]:
@@ -115,10 +118,13 @@ def _point(counts: ClassCounts, affix: str) -> str:
     points = ("point_1", "point_2", "point_4", *_cores("us", 1), *_cores("blank_point", 1), *_cores("swiss"))
     plain = tuple(name for name in (*FRACTIONS, "real_whole") if name != "real_3") if affix == "0" else ()
     comma, pointed = counts.seen(_of(affix, *commas)), counts.seen((*_of(affix, *points), *plain))
-    if comma or pointed:
+    if counts.surely_hold(_of(affix, *commas), 0.0, among=len(VALUE_CLASSES)):
         return "," if comma > pointed else "."
-    grouped = counts.seen(_of(affix, "eu_0")), counts.seen(_of(affix, "us_0", "comma_3"))
-    return "," if grouped[0] > grouped[1] else "."
+    if counts.surely_hold((*_of(affix, *points), *plain), 0.0):
+        return "."
+    grouped = _of(affix, "eu_0")
+    is_grouped = counts.surely_hold(grouped, 0.0, among=len(VALUE_CLASSES))
+    return "," if is_grouped and counts.seen(grouped) > counts.seen(_of(affix, "us_0", "comma_3")) else "."
 
 
 def _read(affix: str, point: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -137,19 +143,19 @@ def _read(affix: str, point: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _grouping(counts: ClassCounts, affix: str, point: str) -> str:
     """The mark between thousands; empty if there is none."""
     if point == ".":
-        totals = {
-            ",": counts.seen(_of(affix, *_cores("us"), "comma_3")),
-            "'": counts.seen(_of(affix, *_cores("swiss"))),
-            " ": counts.seen(_of(affix, *_cores("blank_point", 1), "blank_comma_0")),
+        classes = {
+            ",": _of(affix, *_cores("us"), "comma_3"),
+            "'": _of(affix, *_cores("swiss")),
+            " ": _of(affix, *_cores("blank_point", 1), "blank_comma_0"),
         }
     else:
         thousands = ("real_3",) if affix == "0" else ()
-        totals = {
-            ".": counts.seen((*_of(affix, *_cores("eu"), "point_3"), *thousands)),
-            " ": counts.seen(_of(affix, *_cores("blank_comma"))),
+        classes = {
+            ".": (*_of(affix, *_cores("eu"), "point_3"), *thousands),
+            " ": _of(affix, *_cores("blank_comma")),
         }
-    best = max(totals, key=lambda mark: totals[mark])
-    return best if totals[best] >= _FEW * max(counts.n_values, 1) else ""
+    best = max(classes, key=lambda mark: counts.seen(classes[mark]))
+    return best if counts.surely_hold(classes[best], _FEW, among=len(VALUE_CLASSES)) else ""
 
 
 def _by_places(affix: str, point: str) -> dict[int, tuple[str, ...]]:
