@@ -219,7 +219,7 @@ class BinnedCodebook:
     def _in_cell(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        if self.kind is not Kind.REAL:
+        if self.kind is not Kind.REAL and not self.decimals:
             first = np.ceil(lower)
             return first + np.floor(uniforms * np.maximum(np.ceil(upper) - first, 1))
         # Written so that no difference of two large numbers overflows.

@@ -84,12 +84,17 @@ class PreparedManifest:
 
 def _column(fields: Mapping[str, Any]) -> Column:
     listed = {name: _tuple_or_none(fields[name]) for name in ("categories", "edges")}
+    listed |= {name: _pairs(fields.get(name, ())) for name in ("null_spellings", "digits")}
     parts = tuple(Part(part) for part in fields["parts"])
     return Column(**{**fields, **listed, "kind": Kind(fields["kind"]), "parts": parts})
 
 
 def _relations(fields: Mapping[str, Any]) -> Relations:
     return Relations(**{name: tuple(tuple(group) for group in groups) for name, groups in fields.items()})
+
+
+def _pairs(values: Any) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(pair) for pair in values)
 
 
 def _tuple_or_none(values: Any) -> tuple[Any, ...] | None:

@@ -98,6 +98,7 @@ def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> Tabl
         config.privacy.privacy_unit,
         config.relations,
         untyped_source=config.source.table is None and config.source.format == "csv",
+        text_target=config.target.table is None and config.target.format == "csv",
     )
     asked = config.privacy.partitions
     return schema if asked is None else _with_given(schema, asked.column)
