@@ -15,8 +15,11 @@ from rich.table import Table
 from synth.budget_cli import app as budget_app
 from synth.config.load import load_config
 from synth.config.sections import Config
+from synth.core.usability import Usability
 from synth.errors import SynthError
 from synth.lake.artifacts import read_json
+from synth.lake.declared import check_declared
+from synth.lake.on_disk import columns_on_disk
 from synth.lake.workspace import Workspace
 from synth.pipeline import run_stages
 from synth.privacy.audit import confidence
@@ -34,6 +37,9 @@ app = typer.Typer(
 )
 app.add_typer(budget_app, name="budget")
 _STARTED = time.monotonic()
+_LEAST_ALIKE = 3
+NOT_USABLE = 3
+"""Exit code of a run that ended well with a table that its released figures speak against."""
 
 ConfigFiles = Annotated[
     list[Path], typer.Option("--config", "-c", help="Table's YAML; may be repeated, later files win.")
@@ -82,6 +88,11 @@ def _run(
     run_stages(work, stages)
     if stages[-1] == STAGES[-1]:
         show_end(loaded, workspace, work.tracker.where())
+    if stages[-1] in ("generate", "evaluate"):
+        usability = _usability(read_json(workspace.generated / "generated.json"))
+        if not usability.is_usable:
+            _say(f"the table was written, and is {usability}")
+            raise typer.Exit(NOT_USABLE)
 
 
 @app.command()
@@ -190,6 +201,12 @@ def plan(
         )
     console = Console(highlight=False)
     console.print(table)
+    columns = columns_on_disk(loaded.source)
+    if columns is None:
+        console.print("declarations: held against the columns' types when a run begins, before any charge")
+    else:
+        check_declared(columns, loaded)
+        console.print(f"declarations: they fit the {len(columns)} columns of the source")
     if workdir is not None:
         console.print(_prepare_split(Run(config=loaded, workspace=Workspace.open(workdir), say=_say)))
 
@@ -207,10 +224,11 @@ def _prepare_split(run: Run) -> Table:
 
 
 def show_end(config: Config, workspace: Workspace, where: str) -> None:
-    """Where to look, what was spent, and the three figures that matter."""
+    """Where to look, what was spent, whether it is usable, and the figures that matter."""
     report = read_json(workspace.report / "report.json")
     privacy, utility = report["privacy"], report["utility"]
     generated = read_json(workspace.generated / "generated.json")
+    usability = _usability(generated)
     target = generated["target"]["table"] or generated["target"]["path"].removeprefix("file://")
     lines = {
         "synthetic table": f"{generated['rows']} rows in {target}",
@@ -220,7 +238,9 @@ def show_end(config: Config, workspace: Workspace, where: str) -> None:
         + f" --delta {config.privacy.delta:g}",
         "tracked run": where,
         "spent": _spent_in_words(config, privacy, generated),
+        "verdict": "; ".join([str(usability), *usability.notes]),
         "1-way distance": _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best"),
+        "least alike": _least_alike(report["columns"]),
         "discriminator": _figure(
             report["discriminator_auc"], "AUC of telling synthetic rows from real ones; 0.5 is best"
         ),
@@ -230,9 +250,13 @@ def show_end(config: Config, workspace: Workspace, where: str) -> None:
             utility["auc_synthetic"], f"AUC trained on synthetic rows; {utility['auc_real']:.3f} on real"
         ),
     }
-    print(f"\nLakesynth: {config.name}  (the last three figures are exact: internal, not DP)")
+    print(f"\nLakesynth: {config.name}  (the last four lines are exact: internal, not DP)")
     for label, words in lines.items():
         print(f"  {label:16s} {words}")
+
+
+def _usability(generated: dict[str, Any]) -> Usability:
+    return Usability.from_dict(generated["usability"])
 
 
 def _spent_in_words(config: Config, privacy: dict[str, Any], generated: dict[str, Any]) -> str:
@@ -243,6 +267,13 @@ def _spent_in_words(config: Config, privacy: dict[str, Any], generated: dict[str
         f"epsilon {privacy['epsilon_total']:.4g} of {config.privacy.epsilon:g} "
         f"at delta {privacy['delta']:g} ({stages})"
     )
+
+
+def _least_alike(columns: dict[str, Any]) -> str:
+    """The columns whose 1-way distance is largest."""
+    far = {name: column["tvd"] for name, column in columns.items() if column["tvd"] is not None}
+    ranked = sorted(far, key=lambda name: -far[name])[:_LEAST_ALIKE]
+    return ", ".join(f"{name} {far[name]:.2f}" for name in ranked) or "not measured"
 
 
 def _figure(value: float | None, words: str) -> str:

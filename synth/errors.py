@@ -23,3 +23,7 @@ class BudgetExceeded(SynthError):  # noqa: N818 - the name is the sentence
 
 class TrainingError(SynthError):
     """The training workers did not finish; what they charged stays charged."""
+
+
+class FitFailed(SynthError):  # noqa: N818 - the name is the sentence
+    """A model does not fit what was measured; the noisy answers are kept, and fitting again costs nothing."""

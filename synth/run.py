@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from synth import spending
 from synth.config.load import config_hash
-from synth.config.sections import Config, Privacy, Source, Target
+from synth.config.sections import Config, Privacy, Target
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
 from synth.errors import ArtifactError, ConfigError
@@ -195,17 +195,50 @@ class Run:
     @cached_property
     def source(self) -> "DataFrame":
         """The source without dropped columns, checked against the configuration."""
-        from synth.lake.tables import check_columns, check_lines, check_not_empty, quoted, read_table
-        from synth.lake.targets import check_apart
+        from synth.lake.tables import check_not_empty, empty_partitions, read_table
 
         config = self.config
         frame = read_table(self.spark, config.source)
+        self._check_source(frame)
+        partitions = config.privacy.partitions
+        if partitions is not None:
+            # Rows elsewhere are not looked at: their budget is not touched.
+            frame = self.asked_for(frame)
+            check_not_empty(frame, config.source)
+            if len(partitions.values) > 1:
+                empty = ", ".join(empty_partitions(frame, partitions.column, partitions.values))
+                if empty:
+                    self.say(f"source: no rows of {partitions.column} {empty}, which was asked for")
+        return frame.drop(*(name for name, column in config.columns.items() if column.drop))
+
+    def _check_source(self, frame: "DataFrame") -> None:
+        """Everything that can be known to be wrong with the source before anything is charged."""
+        from synth.lake.batches import unread_columns
+        from synth.lake.csv_files import check_csv
+        from synth.lake.declared import check_declared
+        from synth.lake.tables import check_columns, check_not_empty
+        from synth.lake.targets import check_apart
+
+        config = self.config
         holdout = config.evaluate.holdout
         check_apart(
             self.spark,
             {"source.path": config.source.path, "evaluate.holdout.path": holdout.path if holdout else None},
             {"target.path": config.target.path, "mask.path": config.mask.path},
         )
+        check_columns(frame, config.columns, self._named_columns())
+        check_declared(dict(frame.dtypes), config)
+        check_csv(self.spark, config.source)
+        check_not_empty(frame, config.source)
+        if all(name in config.columns and config.columns[name].is_not_learned for name in frame.columns):
+            raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
+        unread = ", ".join(unread_columns(frame, config.source))
+        if unread:
+            self.say(f"source: {unread}: not read, for only some files have it; write it into all files")
+
+    def _named_columns(self) -> dict[str, str]:
+        """Columns that other settings than `columns` name: setting -> column."""
+        config = self.config
         named = config.relations.named
         if config.privacy.partitions is not None:
             named["privacy.partitions.column"] = config.privacy.partitions.column
@@ -215,21 +248,19 @@ class Run:
             named["evaluate.target"] = config.evaluate.target
         for index, name in enumerate(config.target.partition_by or ()):
             named[f"target.partition_by[{index}]"] = name
-        check_columns(frame, config.columns, named)
-        check_not_empty(frame, config.source)
-        if all(name in config.columns and config.columns[name].is_not_learned for name in frame.columns):
-            raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
-        check_lines(self.spark, config.source)
-        partitions = config.privacy.partitions
-        if partitions is not None:
-            # Rows elsewhere are not looked at: their budget is not touched.
-            frame = frame.where(quoted(partitions.column).cast("string").isin(*partitions.values))
-            check_not_empty(frame, config.source)
-        return frame.drop(*(name for name, column in config.columns.items() if column.drop))
+        return named
+
+    def asked_for(self, frame: "DataFrame") -> "DataFrame":
+        """The rows of the partitions that the configuration names; all rows if it names none."""
+        from synth.lake.tables import in_partitions
+
+        partitions = self.config.privacy.partitions
+        return frame if partitions is None else in_partitions(frame, partitions.column, partitions.values)
 
     @cached_property
     def _fingerprint(self) -> str | None:
-        from synth.lake.tables import fingerprint, readable_errors
+        from synth.lake.readable import readable_errors
+        from synth.lake.tables import fingerprint
 
         with readable_errors(self.config.source):
             return fingerprint(self.source, self.config.source)
@@ -310,11 +341,9 @@ class Run:
     def read_target(self) -> "DataFrame":
         """The synthetic table as it was written."""
         from synth.lake.tables import read_table
+        from synth.lake.targets import written_as
 
-        target = self.target()
-        return read_table(
-            self.spark, Source(**target.model_dump(include={"path", "format", "options", "table"}))
-        )
+        return read_table(self.spark, written_as(self.target()))
 
     def spent(self) -> Spent:
         """What the table's book adds up to."""

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from synth.config.sections import Config
+from synth.config.sections import ColumnSettings, Config
+from synth.config.yaml import Null, YamlError, as_settings, read_yaml
+from synth.core.schema import Kind
 from synth.errors import ConfigError
 
 
@@ -25,16 +27,29 @@ def load_config(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         merged = _merge(merged, _parse_override(override))
     try:
-        return Config.model_validate(merged)
+        return _with_partitions(Config.model_validate(as_settings(merged, Config)))
     except ValidationError as error:
         where = ", ".join(str(path) for path in paths)
         raise ConfigError(f"{where}: " + "; ".join(_faults(error))) from error
 
 
+def _with_partitions(config: Config) -> Config:
+    """A partition that was asked for by name is public: its column has exactly the named values."""
+    asked = config.privacy.partitions
+    if asked is None:
+        return config
+    declared = config.columns.get(asked.column, ColumnSettings())
+    if declared.drop:
+        return config
+    kind = Kind.ORDERED if declared.kind is Kind.ORDERED else Kind.CATEGORICAL
+    given = declared.model_copy(update={"kind": kind, "categories": tuple(dict.fromkeys(asked.values))})
+    return config.model_copy(update={"columns": {**config.columns, asked.column: given}})
+
+
 def read_defaults() -> dict[str, Any]:
     """The sections of `conf/base.yaml`."""
     text = resources.files("synth.config").joinpath("base.yaml").read_text(encoding="utf-8")
-    defaults: dict[str, Any] = yaml.safe_load(text)
+    defaults: dict[str, Any] = as_settings(read_yaml(text), Config)
     return defaults
 
 
@@ -46,29 +61,34 @@ def config_hash(*sections: BaseModel | str | float | None) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"config file {path} cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"config file {path} is not valid YAML{line}") from error
+    except YamlError as error:
+        raise ConfigError(f"config file {path} {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"config file {path} must hold sections such as `name:` and `source:`")
     return content
 
 
+_PART = r'(?:"[^"]+"|[^".=][^.=]*)'
+_OVERRIDE = re.compile(rf"({_PART}(?:\.{_PART})*)=(.*)", re.DOTALL)
+"""Names joined by points, each in double quotes if it holds a point or an equals sign itself; a value."""
+
+
 def _parse_override(override: str) -> dict[str, Any]:
-    key, separator, text = override.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set {override!r} must look like section.key=value")
+    found = _OVERRIDE.fullmatch(override)
+    if found is None:
+        raise ConfigError(
+            f"--set {override!r} must look like section.key=value, a name with points in double quotes"
+        )
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is not valid YAML") from error
-    for part in reversed(key.split(".")):
-        value = {part: value}
+        value = read_yaml(found[2])
+    except YamlError as error:
+        raise ConfigError(f"--set {found[1]}: the value {error}") from error
+    for part in reversed(re.findall(_PART, found[1])):
+        value = {part.strip('"'): value}
     result: dict[str, Any] = value
     return result
 
@@ -79,7 +99,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     for key, value in above.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
             merged[key] = _merge(merged[key], value)
-        elif value is None and isinstance(merged.get(key), Mapping):
+        elif (value is None or isinstance(value, Null)) and isinstance(merged.get(key), Mapping):
             continue  # an empty section in a file: `columns:` with nothing below it
         else:
             merged[key] = value

@@ -67,22 +67,33 @@ class VaeSettings(Section):
 
 
 class MarginalMethod(StrEnum):
-    """How the marginals worth measuring are chosen."""
+    """How the marginals worth measuring are chosen, and what is fitted to them."""
 
+    MIXTURE = "mixture"
     ROUNDS = "rounds"
     MST = "mst"
     AIM = "aim"
     NETWORK = "network"
 
 
+class MixtureSettings(Section):
+    parts: Annotated[int, Field(ge=1, le=4096)] | None = None
+    fits: Annotated[int, Field(ge=1, le=64)] = 4
+    steps: Annotated[int, Field(ge=25, le=100_000)] | None = None
+    smooth: Annotated[float, Field(ge=0)] | None = None
+    ridge: Annotated[float, Field(ge=0)] | None = None
+
+
 class MarginalSettings(Section):
-    method: MarginalMethod = MarginalMethod.ROUNDS
+    method: MarginalMethod = MarginalMethod.MIXTURE
     max_cells: Annotated[int, Field(ge=4)] = 50_000
     target_weight: Annotated[float, Field(gt=0)] = 2.0
+    mixture: MixtureSettings = MixtureSettings()
 
 
 class Model(Section):
     kind: ModelKind = ModelKind.AUTO
+    target: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     max_minutes: Annotated[float, Field(gt=0)] = 10.0
     max_memory_gib: Annotated[float, Field(gt=0)] = 2.0

@@ -1,9 +1,10 @@
 """Typed sections of a table's YAML; `conf/base.yaml` explains every key and holds its default."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from synth.config.model import Model
 from synth.config.section import Section
@@ -82,13 +83,17 @@ class EntityUnit(Section):
     max_rows: Annotated[int, Field(ge=1)] = 1
 
 
+_MOST_BY_ROWS = 0.3
+"""The largest share that preparation gets by the number of rows; see `synth.spending.prepare_share`."""
+
+
 class Split(Section):
     scan: Annotated[float, Field(gt=0, lt=1)] = 0.03
-    prepare: Annotated[float, Field(gt=0, lt=1)] = 0.12
+    prepare: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
-        if not self.scan + self.prepare < 1:
+        if not self.scan + (self.prepare or _MOST_BY_ROWS) < 1:
             raise ValueError("scan and prepare must leave something to train with")
         return self
 
@@ -146,17 +151,37 @@ class Privacy(Section):
         return PrivacyUnit()
 
 
+def _number_or_moment(value: Any) -> Any:
+    """A bound as it was written: a number, or a day or time in ISO form."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(
+            "must be a number, a day such as 2026-11-25, or a time such as 2026-11-25 10:30"
+        ) from None
+
+
+Bound = Annotated[float | datetime, BeforeValidator(_number_or_moment)]
+"""A public bound: a number, or a moment for dates and timestamps."""
+
+
 class ColumnSettings(Section):
     """What the user declares about a column; declared facts are public and cost nothing."""
 
     kind: Kind | None = None
-    lower: float | None = None
-    upper: float | None = None
+    lower: Bound | None = None
+    upper: Bound | None = None
     categories: tuple[str, ...] | None = None
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
     format: str | None = None
     entity: Entity | None = None
-    edges: tuple[float, ...] | None = None
+    edges: tuple[Bound, ...] | None = None
     parts: tuple[Part, ...] = ()
     keep_length: bool = False
     public: bool = False
@@ -178,7 +203,12 @@ class ColumnSettings(Section):
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
-        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+        bounds = [bound for bound in (self.lower, *(self.edges or ()), self.upper) if bound is not None]
+        if len({(type(b), getattr(b, "tzinfo", None) is None) for b in bounds}) > 1:
+            raise ValueError(
+                "bounds and edges must be all numbers, or all days, or all times of one spelling"
+            )
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:  # type: ignore[operator]
             raise ValueError(f"lower {self.lower} must be below upper {self.upper}")
         if self.kind is Kind.PLACE:
             raise ValueError("place is no kind of one column; pair two with relations.places")
@@ -221,6 +251,7 @@ class PrepareWeights(Section):
     declared: Annotated[float, Field(gt=0)] = 2.0
     found: Annotated[float, Field(gt=0)] = 18.0
     bins: Annotated[float, Field(gt=0)] = 3.0
+    endings: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Prepare(Section):
@@ -296,6 +327,17 @@ class SparkSettings(Section):
         return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in conf.items()}
 
 
+def _said_twice(partitions: PartitionSettings, columns: dict[str, ColumnSettings]) -> list[str]:
+    """What is declared of a column whose values the partitions give."""
+    declared = columns.get(partitions.column, ColumnSettings())
+    said = declared.model_dump(
+        include={"lower", "upper", "categories", "edges", "decimals", "format", "parts", "keep_length"},
+        exclude_defaults=True,
+    )
+    where = f"columns.{partitions.column}"
+    return [f"{where}.{name}: privacy.partitions gives its values; leave {name} out" for name in sorted(said)]
+
+
 class Config(Section):
     """Everything about one table."""
 
@@ -327,6 +369,8 @@ class Config(Section):
         )
         if same_place:
             faults.append("target is the source itself; the synthetic table must go elsewhere")
+        if self.privacy.partitions is not None:
+            faults += _said_twice(self.privacy.partitions, self.columns)
         dropped = {name for name, column in self.columns.items() if column.drop}
         if self.privacy.privacy_unit.entity in dropped:
             faults.append(

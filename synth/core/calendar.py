@@ -1,11 +1,12 @@
 """Calendar parts of days."""
 
+from datetime import UTC, datetime
 from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.core.schema import Part
+from synth.core.schema import Kind, Part
 
 SECONDS_A_DAY = 86_400
 
@@ -24,3 +25,15 @@ def calendar_part(days: NDArray[np.int64], part: Part) -> NDArray[np.int64]:
             return np.zeros_like(days)
         case _:
             assert_never(part)
+
+
+def number_of(bound: float | datetime, kind: Kind) -> float:
+    """A declared bound in the unit of its kind: days since 1970-01-01 for a date, else seconds.
+
+    Args:
+      bound: a number, which is in that unit already, or a moment; without a zone it is UTC's.
+    """
+    if not isinstance(bound, datetime):
+        return bound
+    seconds = (bound if bound.tzinfo else bound.replace(tzinfo=UTC)).timestamp()
+    return float(seconds // SECONDS_A_DAY) if kind is Kind.DATE else seconds

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.core.digits import Rounding, rounded
+from synth.core.mixing import mix
 from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
@@ -24,14 +26,20 @@ class CategoricalCodebook:
       counts: released counts per code, >= 0, length `n_codes`.
       closed: whether the categories were declared complete; then there is no code for the rest and a
         value outside them is unknown (code 0).
+      outside: released share of the values that are none of the declared categories.
+      noise_scale: of each released count, in rows; 0 without noise.
     """
 
     column: str
     categories: tuple[str, ...]
     counts: tuple[float, ...]
     closed: bool = False
+    noise_scale: float = 0.0
+    outside: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.outside <= 1:
+            raise ValueError(f"the share of {self.column!r} outside its categories must be in [0, 1]")
         if len(set(self.categories)) != len(self.categories):
             raise ValueError(f"the categories of {self.column!r} must differ")
         _check_counts(self.column, self.counts, self.n_codes)
@@ -81,7 +89,7 @@ class CategoricalCodebook:
 
 
 Cell = tuple[float, float, float]
-"""A part of a bin: lower edge, upper edge, released count."""
+"""A part of a bin: lower edge, upper edge, released count. Equal edges: that very value."""
 
 
 def _number_at_most(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.uint16]:
@@ -103,13 +111,16 @@ class BinnedCodebook:
       column: the column's name.
       kind: integer, real, date (in days since 1970-01-01), timestamp (in seconds) or place (grid cells).
       lowers, uppers: edges, increasing, with uppers[k] <= lowers[k+1]; a value between two bins goes
-        to the lower one, a value below the first bin to the first.
+        to the lower one, a value below the first bin to the first. A bin at infinity has both edges there.
       counts: released counts per code, >= 0, length `n_codes`.
       cells: for each bin, where its mass lies within it: (lower, upper, released count > 0), in order;
-        empty spreads every bin's mass evenly.
+        empty spreads every bin's mass evenly. A cell of equal edges is a point: it decodes to that value.
       decimals: digits that decoded reals keep; None keeps all.
       power: the power transform that makes the released distribution most like a normal one; None for
         kinds that are no quantities.
+      roundings: which shares of the values are multiples of what; empty where nothing stands out.
+      outside: released share of the values that lie outside the declared bounds.
+      noise_scale: of a released count, in rows; 0 without noise.
     """
 
     column: str
@@ -120,6 +131,9 @@ class BinnedCodebook:
     cells: tuple[tuple[Cell, ...], ...] = ()
     decimals: int | None = None
     power: PowerTransform | None = None
+    roundings: tuple[Rounding, ...] = ()
+    outside: float = 0.0
+    noise_scale: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.kind.is_binned:
@@ -127,12 +141,16 @@ class BinnedCodebook:
         if len(self.lowers) != len(self.uppers):
             raise ValueError(f"{len(self.lowers)} lower edges for {len(self.uppers)} upper ones")
         edges = np.column_stack([self.lowers, self.uppers]).ravel()
-        if not (np.all(np.isfinite(edges)) and np.all(np.diff(edges) >= 0)):
-            raise ValueError(f"the bins of {self.column!r} must be finite and increasing")
+        at_infinity = np.isinf(self.lowers) & (np.array(self.lowers) == self.uppers)
+        finite = edges[np.repeat(~at_infinity, 2)]
+        if not (np.all(np.isfinite(finite)) and np.all(edges[1:] >= edges[:-1])):
+            raise ValueError(f"the bins of {self.column!r} must be finite, or a point, and increasing")
         if self.cells and not (len(self.cells) == len(self.lowers) and all(self.cells)):
             raise ValueError(f"every bin of {self.column!r} needs cells, or none does")
         if not all(count > 0 for part in self.cells for _, _, count in part):
             raise ValueError(f"the cells of {self.column!r} must have counts > 0")
+        if not 0 <= self.outside <= 1:
+            raise ValueError(f"the share of {self.column!r} outside its bounds must be in [0, 1]")
         _check_counts(self.column, self.counts, self.n_codes)
 
     @property
@@ -152,8 +170,9 @@ class BinnedCodebook:
     def decode(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """A number drawn within each code's bin, by the mass of its cells; NaN for null. [n] -> [n].
 
-        Integers, dates and timestamps come back whole; reals rounded to `decimals`, never outside
-        their cell unless it holds no number of that many decimals.
+        A point comes back as its very value; else integers, dates and timestamps come back whole and reals
+        rounded to `decimals`, never outside their cell unless it holds no such number; then they are
+        moved to what values are rounded to.
         """
         null = codes == NULL_CODE
         if not self.lowers:
@@ -184,15 +203,43 @@ class BinnedCodebook:
     def _within(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        if self.kind is not Kind.REAL:
+        is_point = lower == upper
+        if is_point.all():
+            return lower
+        # Infinities are points: what is computed for them is not used.
+        low, high = np.where(is_point, 0.0, lower), np.where(is_point, 1.0, upper)
+        drawn = self._in_cell(low, high, uniforms)
+        if self.roundings:
+            # The bits of the uniform give one more that tells nothing of it.
+            picks = (mix(np.ascontiguousarray(uniforms).view(np.uint64)) >> np.uint64(11)) * 2.0**-53
+            least, most = _whole_range(self.lowers, self.uppers, self.kind)
+            drawn = rounded(drawn, picks, self.roundings, self.kind, least=least, most=most)
+        return np.where(is_point, lower, drawn)
+
+    def _in_cell(
+        self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        if self.kind is not Kind.REAL and not self.decimals:
             first = np.ceil(lower)
             return first + np.floor(uniforms * np.maximum(np.ceil(upper) - first, 1))
-        drawn = lower + uniforms * (upper - lower)
+        # Written so that no difference of two large numbers overflows.
+        drawn = lower * (1 - uniforms) + upper * uniforms
+        drawn = np.clip(drawn, lower, upper)
         if self.decimals is None:
             return drawn
         unit = 10.0**-self.decimals
         first = np.ceil(lower / unit - 1e-9)
-        return np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
+        return np.where(np.isfinite(rounded), rounded, drawn)
+
+
+def _whole_range(lowers: tuple[float, ...], uppers: tuple[float, ...], kind: Kind) -> tuple[float, float]:
+    """Least and greatest value of the bins; the last edge of whole numbers is beyond them."""
+    finite = [edge for edge in (*lowers, *uppers) if np.isfinite(edge)]
+    if not finite:
+        return -np.inf, np.inf
+    return min(finite), max(finite) - (0.0 if kind is Kind.REAL else 1.0)
 
 
 Codebook = CategoricalCodebook | BinnedCodebook
@@ -215,19 +262,29 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
                 "categories": list(codebook.categories),
                 "counts": list(codebook.counts),
                 "closed": codebook.closed,
+                "outside": codebook.outside,
+                "noise_scale": codebook.noise_scale,
             }
         case BinnedCodebook():
             return {
                 "type": "binned",
                 "column": codebook.column,
                 "kind": codebook.kind.value,
-                "lowers": list(codebook.lowers),
-                "uppers": list(codebook.uppers),
+                "lowers": [_to_json(edge) for edge in codebook.lowers],
+                "uppers": [_to_json(edge) for edge in codebook.uppers],
                 "counts": list(codebook.counts),
-                "cells": [[list(cell) for cell in part] for part in codebook.cells],
+                "cells": [[[_to_json(value) for value in cell] for cell in part] for part in codebook.cells],
                 "decimals": codebook.decimals,
                 "power": None if codebook.power is None else asdict(codebook.power),
+                "roundings": [asdict(rounding) for rounding in codebook.roundings],
+                "outside": codebook.outside,
+                "noise_scale": codebook.noise_scale,
             }
+
+
+def _to_json(value: float) -> float | str:
+    """JSON has no infinity."""
+    return value if np.isfinite(value) else str(float(value))
 
 
 def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
@@ -238,14 +295,19 @@ def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
             categories=tuple(fields["categories"]),
             counts=tuple(fields["counts"]),
             closed=fields["closed"],
+            outside=fields["outside"],
+            noise_scale=fields["noise_scale"],
         )
     return BinnedCodebook(
         column=fields["column"],
         kind=Kind(fields["kind"]),
-        lowers=tuple(fields["lowers"]),
-        uppers=tuple(fields["uppers"]),
+        lowers=tuple(map(float, fields["lowers"])),
+        uppers=tuple(map(float, fields["uppers"])),
         counts=tuple(fields["counts"]),
-        cells=tuple(tuple((a, b, n) for a, b, n in part) for part in fields["cells"]),
+        cells=tuple(tuple((float(a), float(b), n) for a, b, n in part) for part in fields["cells"]),
         decimals=fields["decimals"],
         power=None if fields["power"] is None else PowerTransform(**fields["power"]),
+        roundings=tuple(Rounding(**rounding) for rounding in fields["roundings"]),
+        outside=fields["outside"],
+        noise_scale=fields["noise_scale"],
     )

@@ -48,6 +48,31 @@ class Feature:
         return self.column.name
 
 
+def place_name(latitude: str, longitude: str) -> str:
+    """Name of the feature that a pair of columns is learned as."""
+    return f"{latitude} x {longitude}"
+
+
+def together_name(columns: tuple[str, ...]) -> str:
+    """Name of the feature that holds the combinations of columns."""
+    return " + ".join(columns)
+
+
+def gap_name(high: str, low: str) -> str:
+    """Name of the feature that holds how far one column is above another."""
+    return f"{high} - {low}"
+
+
+def part_name(column: str, part: Part) -> str:
+    """Name of a calendar part of a column."""
+    return f"{column} {part}"
+
+
+def length_name(column: str) -> str:
+    """Name of the feature that holds the lengths of a column's texts."""
+    return f"length of {column}"
+
+
 def features_of(schema: TableSchema) -> tuple[Feature, ...]:
     """All features of a table, in the order of their first columns."""
     relations = schema.relations
@@ -104,7 +129,7 @@ def part_categories(part: Part) -> tuple[str, ...]:
 
 def _place(latitude: Column, longitude: Column) -> Feature:
     column = Column(
-        name=f"{latitude.name} x {longitude.name}",
+        name=place_name(latitude.name, longitude.name),
         spark_type="bigint",
         kind=Kind.PLACE,
         nullable=latitude.nullable or longitude.nullable,
@@ -117,7 +142,7 @@ def _place(latitude: Column, longitude: Column) -> Feature:
 
 def _together(columns: tuple[Column, ...]) -> Feature:
     column = Column(
-        name=" + ".join(column.name for column in columns),
+        name=together_name(tuple(column.name for column in columns)),
         spark_type="string",
         kind=Kind.CATEGORICAL,
         weight=max(column.weight for column in columns),
@@ -132,7 +157,7 @@ def _gap(low: Column, high: Column) -> Feature:
     known = [places for places in decimals if places is not None]
     column = replace(
         high,
-        name=f"{high.name} - {low.name}",
+        name=gap_name(high.name, low.name),
         kind=Kind.REAL if are_real else Kind.INTEGER,
         lower=0.0,
         upper=None if high.upper is None or low.lower is None else high.upper - low.lower,
@@ -146,7 +171,7 @@ def _gap(low: Column, high: Column) -> Feature:
 
 def _part(column: Column, part: Part) -> Feature:
     described = Column(
-        name=f"{column.name} {part}",
+        name=part_name(column.name, part),
         spark_type="string",
         kind=Kind.ORDERED,
         nullable=column.nullable,
@@ -160,7 +185,7 @@ def _part(column: Column, part: Part) -> Feature:
 def _length(column: Column) -> Iterator[Feature]:
     if column.keep_length:
         described = Column(
-            name=f"length of {column.name}",
+            name=length_name(column.name),
             spark_type="int",
             kind=Kind.INTEGER,
             nullable=column.nullable,

@@ -20,7 +20,8 @@ class Finding:
       confidence: in [0, 1], from values, checksums and the column's name together.
       evidence: what spoke for it, in words such as "name", "pattern", "checksum".
       decimals: digits after the point that most values have; None if not a real column.
-      format: strptime format of most values; None if not a date held as string.
+      format: how most values are written: a strptime format or a picture of numbers; None if as usual.
+      null_spellings, step, digits, value_class: as in `Column`.
     """
 
     column: str
@@ -32,6 +33,10 @@ class Finding:
     evidence: tuple[str, ...] = ()
     decimals: int | None = None
     format: str | None = None
+    null_spellings: tuple[tuple[str | None, float], ...] = ()
+    step: float | None = None
+    digits: tuple[tuple[int, float], ...] = ()
+    value_class: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` turns them back."""
@@ -40,7 +45,15 @@ class Finding:
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> "Finding":
         """The finding that `to_dict` described."""
-        return Finding(**{**fields, "kind": Kind(fields["kind"]), "evidence": tuple(fields["evidence"])})
+        return Finding(
+            **{
+                **fields,
+                "kind": Kind(fields["kind"]),
+                "evidence": tuple(fields["evidence"]),
+                "null_spellings": tuple((word, share) for word, share in fields.get("null_spellings", ())),
+                "digits": tuple((count, share) for count, share in fields.get("digits", ())),
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from synth.core.codebook import Codebook, codebook_from_dict, codebook_to_dict
 from synth.core.domain import Domain
@@ -25,6 +25,9 @@ class PreparedManifest:
       entries: ledger entries that paid for it.
       is_private: False if the user asked for no privacy; everything made from it must say so.
     """
+
+    FORM: ClassVar[int] = 2
+    """Raised with what a kept manifest must hold: one of another form counts as not kept."""
 
     schema: TableSchema
     codebooks: tuple[Codebook, ...]
@@ -81,12 +84,17 @@ class PreparedManifest:
 
 def _column(fields: Mapping[str, Any]) -> Column:
     listed = {name: _tuple_or_none(fields[name]) for name in ("categories", "edges")}
+    listed |= {name: _pairs(fields.get(name, ())) for name in ("null_spellings", "digits")}
     parts = tuple(Part(part) for part in fields["parts"])
     return Column(**{**fields, **listed, "kind": Kind(fields["kind"]), "parts": parts})
 
 
 def _relations(fields: Mapping[str, Any]) -> Relations:
     return Relations(**{name: tuple(tuple(group) for group in groups) for name, groups in fields.items()})
+
+
+def _pairs(values: Any) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(pair) for pair in values)
 
 
 def _tuple_or_none(values: Any) -> tuple[Any, ...] | None:

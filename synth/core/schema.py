@@ -77,16 +77,24 @@ class Column:
         seconds since 1970-01-01 UTC for timestamps); None where not declared.
       categories: declared complete list of values as strings; None where they are to be found privately.
       decimals: digits after the point of a real column; None keeps full precision.
-      format: strptime format of dates and timestamps held in string columns; `%-m` and `%-d` mean
-        "written without leading zero".
+      format: how values are written in string columns, and calendars in columns of whole numbers: a strptime
+        format for dates, timestamps and times of day (`%-m` and `%-d` mean "written without leading zero"; see
+        `synth.lake.clock`), a picture for numbers (`$#,##0.00`; see `synth.core.spelling`).
       null_share: released share of nulls, for columns that are made up.
       edges: declared public bin edges of a binned column, increasing; None where bins are found privately.
       parts: calendar parts learned beside a date or timestamp.
       keep_length: whether the length of a made-up text is learned.
       public: whether the user declared the column's own values public: its codebook is then exact and free.
+      constant: whether its one category is what every row of the run has: its codebook is then free.
       weight: share of preparation's budget relative to what its kind would get.
       derived: Spark SQL expression over other columns that computes it after generation; None if learned.
       unique: whether made-up values must never repeat.
+      null_spellings: how missing values of a binned column are written, with released shares that sum to 1:
+        None for null, else a word such as `N/A`, an empty string, or `NaN` and `inf` in columns of floats;
+        empty if all of them are null.
+      step: seconds that all values of a timestamp are multiples of, such as 86,400 or 0.001; None if one.
+      digits: (number of digits, released share) of the whole numbers of a column that is made up.
+      value_class: the scan's class of most values of a column that is made up; None if no class stands out.
     """
 
     name: str
@@ -104,9 +112,14 @@ class Column:
     parts: tuple[Part, ...] = ()
     keep_length: bool = False
     public: bool = False
+    constant: bool = False
     weight: float = 1.0
     derived: str | None = None
     unique: bool = False
+    null_spellings: tuple[tuple[str | None, float], ...] = ()
+    step: float | None = None
+    digits: tuple[tuple[int, float], ...] = ()
+    value_class: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

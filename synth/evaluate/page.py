@@ -3,6 +3,7 @@
 from html import escape
 
 from synth.core.tie import Tie
+from synth.core.usability import Usability
 from synth.evaluate.charts import format_score
 from synth.evaluate.evaluation import Evaluation, PrivacyStatement, TableSize
 from synth.evaluate.sections import (
@@ -19,16 +20,22 @@ from synth.evaluate.tree import draw_ties, strongest_table
 
 
 def render_page(
-    evaluation: Evaluation, privacy: PrivacyStatement, title: str, ties: tuple[Tie, ...] = ()
+    evaluation: Evaluation,
+    privacy: PrivacyStatement,
+    title: str,
+    ties: tuple[Tie, ...] = (),
+    usability: Usability | None = None,
 ) -> str:
     """The whole page as HTML; every name and label is escaped.
 
     Args:
+      usability: the verdict by released figures; None leaves it out.
       ties: of the released model, if it is one that ties pairs of columns.
     """
     fidelity = evaluation.fidelity
     sections = [
         _privacy(privacy),
+        _usability(usability),
         _ties(ties),
         "" if fidelity is None else distances(evaluation, fidelity),
         classifiers(evaluation),
@@ -113,6 +120,19 @@ def _privacy(privacy: PrivacyStatement) -> str:
             f"{limit_words}. Ledger of <i>{escape(privacy.table)}</i>.</p>"
         )
     return section("Privacy", body, internal=False)
+
+
+def _usability(usability: Usability | None) -> str:
+    if usability is None:
+        return ""
+    listed = [*usability.faults, *usability.notes]
+    body = (
+        "<p><b>Usable</b>, as far as released figures tell.</p>"
+        if usability.is_usable
+        else ("<p><b>NOT USABLE</b>, by released figures alone:</p>")
+    )
+    body += f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in listed)}</ul>" if listed else ""
+    return section("Is it usable?", body, internal=False)
 
 
 def _ties(ties: tuple[Tie, ...]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.core.tie import Tie
+from synth.core.usability import Usability
 from synth.evaluate.distributions import ColumnComparison, NumberComparison
 from synth.evaluate.evaluation import Evaluation, PrivacyStatement
 from synth.evaluate.page import render_page
@@ -13,7 +14,7 @@ from synth.lake.artifacts import write_json
 
 INTERNAL = "internal (not DP)"
 _INTERNAL_PARTS = ("rows.real", "rows.holdout", "fidelity", "columns", "discriminator", "utility")
-_RELEASED_PARTS = ("privacy", "ties", "made_up", "rows.synthetic")
+_RELEASED_PARTS = ("privacy", "usability", "ties", "made_up", "rows.synthetic")
 
 
 def write_report(
@@ -22,6 +23,7 @@ def write_report(
     privacy: PrivacyStatement,
     title: str,
     ties: tuple[Tie, ...] = (),
+    usability: Usability | None = None,
 ) -> None:
     """Write `report.json` and a self-contained `report.html` into the folder, made if missing.
 
@@ -29,12 +31,17 @@ def write_report(
     values appear only as labels and ranges of the synthetic table.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "report.json", report_content(evaluation, privacy, title, ties))
-    (folder / "report.html").write_text(render_page(evaluation, privacy, title, ties), encoding="utf-8")
+    write_json(folder / "report.json", report_content(evaluation, privacy, title, ties, usability))
+    page = render_page(evaluation, privacy, title, ties, usability)
+    (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def report_content(
-    evaluation: Evaluation, privacy: PrivacyStatement, title: str, ties: tuple[Tie, ...] = ()
+    evaluation: Evaluation,
+    privacy: PrivacyStatement,
+    title: str,
+    ties: tuple[Tie, ...] = (),
+    usability: Usability | None = None,
 ) -> dict[str, Any]:
     """What `report.json` holds: plain values, None for what could not be measured."""
     fidelity = evaluation.fidelity
@@ -50,6 +57,7 @@ def report_content(
             "synthetic": asdict(evaluation.synthetic),
             "holdout": None if evaluation.holdout is None else asdict(evaluation.holdout),
         },
+        "usability": None if usability is None else usability.to_dict(),
         "ties": [asdict(tie) for tie in ties],
         "made_up": list(evaluation.made_up),
         "fidelity": _fidelity(evaluation),

@@ -12,7 +12,7 @@ from synth.core.feature import Feature, Role, box_of
 from synth.core.mixing import mix
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, Part
-from synth.lake.columns import from_numbers, from_strings, split
+from synth.lake.columns import from_numbers, from_strings, split, with_null_spellings
 
 _FURTHEST_DAYS = {Part.WEEKDAY: 3, Part.DAY: 31, Part.MONTH: 184}
 """How far a day is moved at most until its calendar parts are those that were drawn."""
@@ -65,8 +65,11 @@ def columns_of(
             most = np.inf if upper is None else np.maximum(numbers[low], upper)
             numbers[high] = np.minimum(numbers[low] + above, most)
         gaps = [gap for gap in gaps if gap not in ready]
+    # Where in its bin a value lies is of no account for a null: the same uniform says how it is written.
+    spelled = {name: uniforms[feature.name] for feature in features for name in feature.columns}
     for name, values_of in numbers.items():
-        made[name] = from_numbers(values_of, schema.column(name), types[name])
+        column = schema.column(name)
+        made[name] = with_null_spellings(from_numbers(values_of, column, types[name]), column, spelled[name])
     return made
 
 

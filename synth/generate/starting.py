@@ -12,6 +12,7 @@ from synth.core.codebook import NULL_CODE, CategoricalCodebook
 from synth.core.feature import Role
 from synth.core.prepared import PreparedManifest
 from synth.errors import ConfigError
+from synth.lake.types import spelled
 
 _ROUNDING = 1e-9
 
@@ -59,10 +60,11 @@ def starting_of(settings: Generate, manifest: PreparedManifest) -> Starting:
     for name in [*settings.fix, *settings.rebalance]:
         try:
             column, codebook = _codebook(manifest, name)
+            spark_type = manifest.schema.column(name).spark_type
             if name in settings.fix:
-                first[column] = _fixed(codebook, settings.fix[name])
+                first[column] = _fixed(codebook, settings.fix[name], spark_type)
             else:
-                first[column] = _rebalanced(codebook, settings.rebalance[name])
+                first[column] = _rebalanced(codebook, settings.rebalance[name], spark_type)
         except ValueError as error:
             setting = "fix" if name in settings.fix else "rebalance"
             faults.append(f"generate.{setting}.{name}: {error}")
@@ -84,20 +86,24 @@ def _codebook(manifest: PreparedManifest, name: str) -> tuple[int, CategoricalCo
     raise ValueError("it is made up or derived, so that nothing depends on it")
 
 
-def _fixed(codebook: CategoricalCodebook, values: Value | tuple[Value, ...]) -> NDArray[np.float64]:
+def _fixed(
+    codebook: CategoricalCodebook, values: Value | tuple[Value, ...], spark_type: str
+) -> NDArray[np.float64]:
     """Shares over all codes: a value has all, several share by their released counts."""
     several = values if isinstance(values, tuple) else (values,)
-    codes = [_code(codebook, _spelled(value)) for value in several]
+    codes = [_code(codebook, _spelled(value), spark_type) for value in several]
     counts = np.asarray(codebook.counts, dtype=np.float64)[codes]
     shares = np.zeros(codebook.n_codes)
     shares[codes] = counts / counts.sum() if counts.sum() > 0 else 1 / len(codes)
     return shares
 
 
-def _rebalanced(codebook: CategoricalCodebook, values: Mapping[str, float]) -> NDArray[np.float64]:
+def _rebalanced(
+    codebook: CategoricalCodebook, values: Mapping[str, float], spark_type: str
+) -> NDArray[np.float64]:
     """Shares over all codes; what is left open keeps the proportions of the released counts."""
     shares = np.asarray(codebook.counts, dtype=np.float64)
-    codes = [_code(codebook, value) for value in values]
+    codes = [_code(codebook, value, spark_type) for value in values]
     shares[codes] = 0
     left, open_ = 1 - sum(values.values()), shares.sum()
     if left < -_ROUNDING:
@@ -109,9 +115,11 @@ def _rebalanced(codebook: CategoricalCodebook, values: Mapping[str, float]) -> N
     return shares
 
 
-def _code(codebook: CategoricalCodebook, value: str | None) -> int:
+def _code(codebook: CategoricalCodebook, value: str | None, spark_type: str) -> int:
     if value is None:
         return NULL_CODE
+    if value not in codebook.categories:
+        value = spelled(value, spark_type)
     if value not in codebook.categories:
         raise ValueError(f"{value!r} is not one of its {len(codebook.categories)} released categories")
     return 1 + codebook.categories.index(value)

@@ -4,8 +4,9 @@ Rows that Spark hands to Python go through the JVM value by value. Parquet files
 workers mount are read by Arrow in the Python worker instead: the same values, several times sooner.
 """
 
+import contextlib
 import hashlib
-import re
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlparse
@@ -23,11 +24,27 @@ from synth.config.sections import Source
 from synth.core.mixing import mix
 from synth.core.prepared import UNIT_COLUMN
 from synth.core.schema import PrivacyUnit
+from synth.lake.files import below, partition_values
+from synth.lake.footers import reads_alike, valid_text
 from synth.lake.tables import map_in_arrow, partition_columns, quoted
 
+_MOST_FOOTERS = 1000
 _ROWS_A_BATCH = 1 << 16
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 MapBatches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParquetFiles:
+    """Files that the workers read without Spark.
+
+    Attributes:
+      paths: of the files that hold something, sorted.
+      values: of each file, what the names of its folders say of its rows: column -> value.
+    """
+
+    paths: tuple[str, ...]
+    values: tuple[dict[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +61,7 @@ class SourceBatches:
     frame: DataFrame
     unit: PrivacyUnit
     salt: bytes
-    files: tuple[str, ...] | None = None
+    files: ParquetFiles | None = None
 
     def map(self, names: Sequence[str], function: MapBatches, schema: StructType | str) -> DataFrame:
         """The function's batches as a frame; it sees batches of the columns `names`, found by name.
@@ -60,12 +77,12 @@ class SourceBatches:
             types={field.name: field.type for field in types},
             names=tuple(names),
             salt=self.salt,
-            partitioned=tuple(name for name in self.frame.columns if f"/{name}=" in self.files[0]),
+            files=self.files,
         )
-        groups = [(file, group) for file in self.files for group in range(_row_groups(file))]
+        groups = [(k, group) for k, file in enumerate(self.files.paths) for group in range(_row_groups(file))]
         # Neighbouring row groups of different size go to different tasks.
         parts = max(1, min(len(groups), 2 * spark.sparkContext.defaultParallelism))
-        shares = spark.createDataFrame(groups or [(self.files[0], -1)], "file string, row_group int")
+        shares = spark.createDataFrame(groups or [(0, -1)], "file int, row_group int")
 
         def read_and_map(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from function(reader.batches(batches))
@@ -81,19 +98,47 @@ class SourceBatches:
         return frame.select(*(quoted(name) for name in names))
 
 
-def readable_files(frame: DataFrame, source: Source) -> tuple[str, ...] | None:
+def readable_files(frame: DataFrame, source: Source) -> ParquetFiles | None:
     """The source's files, if Arrow reads the same rows from them as Spark: plain Parquet on a mounted system.
 
-    None for other formats, catalog tables, reader options and object stores.
+    None for other formats, catalog tables, reader options, object stores, patterns, and files that are
+    not known to be read alike.
     """
     if source.table or source.format != "parquet" or source.options:
         return None
-    addresses = [urlparse(file) for file in frame.inputFiles()]
-    if not addresses or any(address.scheme != "file" for address in addresses):
+    addresses = sorted(frame.inputFiles())
+    places = below(addresses, source)
+    if not places or any(urlparse(address).scheme != "file" for address in addresses):
         return None
-    files = tuple(sorted(unquote(address.path) for address in addresses))
-    in_folders = {name for name in frame.columns if f"/{name}=" in files[0]}
-    return files if in_folders == set(partition_columns(frame, source)) else None
+    paths = [unquote(urlparse(address).path) for address in addresses]
+    values = [partition_values(place) for place in places]
+    types = {field.name: field.type for field in to_arrow_schema(frame.schema, timezone="UTC")}
+    known = set(partition_columns(frame, source))
+    if any(set(found) & set(types) != known for found in values):
+        return None
+    if not all(pa.types.is_string(types[name]) for name in known):
+        return None
+    if len({place.count("/") for place in places}) > 1:  # folders in folders, of which Spark reads some
+        return None
+    # Spark skips files of no bytes.
+    kept = [(path, found) for path, found in zip(paths, values, strict=True) if os.path.getsize(path)]
+    files = ParquetFiles(paths=tuple(p for p, _ in kept), values=tuple(v for _, v in kept))
+    reader = _Reader(types=types, names=tuple(types), salt=b"", files=files)
+    return files if reads_alike(files.paths, types, known, reader.look) else None
+
+
+def unread_columns(frame: DataFrame, source: Source) -> list[str]:
+    """Columns that some of the first Parquet files have, and Spark does not see: it asks one file alone."""
+    if source.table or source.format != "parquet" or source.options:
+        return []
+    addresses = [urlparse(address) for address in sorted(frame.inputFiles())[:_MOST_FOOTERS]]
+    paths = [unquote(address.path) for address in addresses if address.scheme == "file"]
+    known = {name.lower() for name in frame.columns}
+    found: dict[str, None] = {}
+    for path in paths:
+        with contextlib.suppress(pa.ArrowException, OSError):  # damaged files are told by their readers
+            found |= dict.fromkeys(pq.read_schema(path).names)
+    return [name for name in found if name.lower() not in known]
 
 
 def _row_groups(file: str) -> int:
@@ -107,7 +152,12 @@ class _Reader:
     types: dict[str, pa.DataType]
     names: tuple[str, ...]
     salt: bytes
-    partitioned: tuple[str, ...]
+    files: ParquetFiles
+
+    def look(self, path: str) -> None:
+        """Read the first rows of a file."""
+        if pq.read_metadata(path).num_row_groups:
+            next(self._row_group(self.files.paths.index(path), 0), None)
 
     def batches(self, shares: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for share in shares:
@@ -116,29 +166,34 @@ class _Reader:
                 if group >= 0:
                     yield from self._row_group(file, group)
 
-    def _row_group(self, path: str, group: int) -> Iterator[pa.RecordBatch]:
+    def _row_group(self, number: int, group: int) -> Iterator[pa.RecordBatch]:
+        path, values = self.files.paths[number], self.files.values[number]
         footer = pq.read_metadata(path)
         held = footer.schema.to_arrow_schema().names
         strings = [name for name in self.names if name in held and pa.types.is_string(self.types[name])]
-        with pq.ParquetFile(path, metadata=footer, read_dictionary=strings) as file:
+        opened = pq.ParquetFile(
+            path, metadata=footer, read_dictionary=strings, coerce_int96_timestamp_unit="us"
+        )
+        with opened as file:
             first = sum(footer.row_group(before).num_rows for before in range(group))
-            wanted = [name for name in self.names if name in held and name not in self.partitioned]
+            wanted = [name for name in self.names if name in held and name not in values]
             # A file is asked for a column at least, so that its rows are counted.
             asked = wanted or held[:1]
             batches = file.iter_batches(_ROWS_A_BATCH, row_groups=[group], columns=asked, use_threads=False)
             for batch in batches:
-                arrays = [self._column(name, batch, path, first) for name in self.names]
-                yield pa.RecordBatch.from_arrays(arrays, names=list(self.names))
+                arrays = [
+                    _repeated(values[name], batch.num_rows)
+                    if name in values
+                    else self._column(name, batch, path, first)
+                    for name in self.names
+                ]
+                yield valid_text(pa.RecordBatch.from_arrays(arrays, names=list(self.names)))
                 first += batch.num_rows
 
     def _column(self, name: str, batch: pa.RecordBatch, path: str, first: int) -> pa.Array:
         if name == UNIT_COLUMN:
             return pa.array(self._units(path, first, batch.num_rows))
         kind = self.types[name]
-        if name in self.partitioned:
-            value = _unescaped(path.split(f"/{name}=", 1)[1].split("/", 1)[0])
-            scalar = pa.scalar(None if value == _NO_PARTITION else value, pa.string()).cast(kind)
-            return pa.repeat(scalar, batch.num_rows)
         if name not in batch.schema.names:
             return pa.nulls(batch.num_rows, kind)
         column = batch.column(name)
@@ -153,6 +208,6 @@ class _Reader:
         return mix(mix(places) ^ np.uint64(int.from_bytes(key, "big"))).view(np.int64)
 
 
-def _unescaped(folder: str) -> str:
-    """A partition's value from its folder's name as Spark reads it: byte by byte, not as UTF-8."""
-    return re.sub("%([0-9A-Fa-f]{2})", lambda escape: chr(int(escape[1], 16)), folder)
+def _repeated(value: str, n: int) -> pa.Array:
+    """A partition's value for each of its rows."""
+    return pa.repeat(pa.scalar(None if value == _NO_PARTITION else value, pa.string()), n)

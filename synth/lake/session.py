@@ -15,6 +15,8 @@ _REQUIRED = {
     "spark.sql.session.timeZone": "UTC",
     # Every field of a CSV line is looked at, so that FAILFAST sees every damaged line.
     "spark.sql.csv.parser.columnPruning.enabled": "false",
+    # What a partition's rows hold does not depend on which other partitions there are: 001 stays 001.
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
 }
 

@@ -2,26 +2,29 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
+from pyspark.sql.types import StructType
 
 from synth.config.sections import ColumnSettings, Source
 from synth.core.prepared import UNIT_COLUMN
 from synth.core.schema import PrivacyUnit
 from synth.errors import ConfigError, SourceError
+from synth.lake.files import below, check_plain, partition_values
+from synth.lake.footers import valid_text
+from synth.lake.header import check_header
+from synth.lake.readable import readable_errors
+from synth.lake.types import arrow_type
 
 _CSV_OPTIONS = {"header": "true", "quote": '"', "escape": '"', "mode": "FAILFAST", "encoding": "UTF-8"}
 MapBatches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+_NESTED = ("struct", "array", "map")
 _RESERVED = ("__rank", UNIT_COLUMN)
-_NESTED = (StructType, ArrayType, MapType, BinaryType)
 
 
 def read_table(spark: SparkSession, source: Source) -> DataFrame:
@@ -32,6 +35,7 @@ def read_table(spark: SparkSession, source: Source) -> DataFrame:
     Raises: SourceError if it does not exist, is no table of that format, or repeats a column name.
     """
     with readable_errors(source):
+        check_plain(spark, source)
         if source.table:
             frame = spark.table(source.table)
         else:
@@ -39,6 +43,8 @@ def read_table(spark: SparkSession, source: Source) -> DataFrame:
             frame = spark.read.format(source.format).options(**options).load(source.path)
         columns = [name.lstrip("\ufeff") for name in frame.columns]
         frame = frame.toDF(*columns) if columns != frame.columns else frame
+    if source.format == "csv" and not source.table:
+        check_header(columns, source)
     repeated = {name for name in columns if [c.lower() for c in columns].count(name.lower()) > 1}
     if repeated:
         raise SourceError(f"source {source.place} repeats column names: {', '.join(sorted(repeated))}")
@@ -61,29 +67,14 @@ def check_columns(frame: DataFrame, columns: dict[str, ColumnSettings], named: d
         raise ConfigError(f"column name {', '.join(reserved)} is reserved; rename it in the source")
     for field in frame.schema.fields:
         dropped = field.name in columns and columns[field.name].drop
-        if isinstance(field.dataType, _NESTED) and not dropped:
-            raise ConfigError(
-                f"column {field.name!r} has type {field.dataType.simpleString()}; "
-                f"flatten it first, or set columns.{field.name}.drop: true"
+        spark_type = field.dataType.simpleString()
+        if arrow_type(spark_type) is None and not dropped:
+            instead = (
+                "flatten it" if spark_type.split("<")[0] in _NESTED else "write it as a number, date or text"
             )
-
-
-def check_lines(spark: SparkSession, source: Source) -> None:
-    """Raise SourceError if a CSV line holds an unpaired quote: a record torn at a line end inside quotes.
-
-    Its halves can look like two good records, which no parser notices once lines are split.
-    """
-    quote = source.options.get("quote", '"')
-    multi_line = source.options.get("multiLine", source.options.get("multiline", "false"))
-    if source.format != "csv" or source.path is None or multi_line == "true" or not quote:
-        return
-    with readable_errors(source):
-        quotes = F.length("value") - F.length(F.replace("value", F.lit(quote), F.lit("")))
-        if spark.read.text(source.path).where(quotes % 2 == 1).take(1):
-            raise SourceError(
-                f"source {source.place} has a line with an unpaired quote: a quoted line end or a plain one; "
-                "if values hold line ends set source.options.multiLine: true, if quotes are plain characters "
-                "set source.options.quote to an empty string"
+            raise ConfigError(
+                f"column {field.name!r} has type {spark_type}, which is not read; {instead} first, or set "
+                f"columns.{field.name}.drop: true"
             )
 
 
@@ -92,6 +83,18 @@ def check_not_empty(frame: DataFrame, source: Source) -> None:
     with readable_errors(source):
         if not frame.take(1):
             raise SourceError(f"source {source.place} has no rows; there is nothing to learn from")
+
+
+def in_partitions(frame: DataFrame, column: str, values: Sequence[str]) -> DataFrame:
+    """The rows of the named partitions; values are compared in the column's own type."""
+    kind = frame.schema[column].dataType
+    return frame.where(quoted(column).isin(*(F.lit(value).cast(kind) for value in values)))
+
+
+def empty_partitions(frame: DataFrame, column: str, values: Sequence[str]) -> list[str]:
+    """Those of the values that no row of the frame has."""
+    found = frame.select(quoted(column).cast("string").alias("value")).distinct().collect()
+    return [value for value in values if value not in {row["value"] for row in found}]
 
 
 def quoted(name: str) -> Column:
@@ -107,7 +110,7 @@ def map_in_arrow(frame: DataFrame, function: MapBatches, schema: StructType | st
     names = frame.columns
 
     def named(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from function(batch.rename_columns(names) for batch in batches)
+        yield from function(valid_text(batch.rename_columns(names)) for batch in batches)
 
     safe = frame.select(*(quoted(name).alias(f"c{index}") for index, name in enumerate(names)))
     return safe.mapInArrow(named, schema)
@@ -144,40 +147,6 @@ def fingerprint(frame: DataFrame, source: Source) -> str | None:
     return hashlib.sha256("\n".join([settings, *lines]).encode()).hexdigest()
 
 
-@contextmanager
-def readable_errors(source: Source) -> Iterator[None]:
-    """Turn Spark's errors about the source into one SourceError without any cell value."""
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        reason = _reason(error)
-        if reason is None:
-            raise
-        raise SourceError(f"source {source.place} {reason}") from error
-
-
-def _reason(error: Exception) -> str | None:
-    """What is wrong with the source, in words; None if the error is about something else."""
-    text = str(error)
-    known = {
-        "PATH_NOT_FOUND": "does not exist; check source.path",
-        "TABLE_OR_VIEW_NOT_FOUND": "is not in the catalog; check source.table",
-        "UNABLE_TO_INFER_SCHEMA": "holds no files of that format; check source.path and source.format",
-        "MALFORMED_RECORD_IN_PARSING": "has a line that does not fit its header: a quoted line end, or a "
-        "field too many or too few; if values hold line ends set source.options.multiLine: true",
-        "MALFORMED_CSV_RECORD": "has a line that does not fit its header: a quoted line end, or a "
-        "field too many or too few; if values hold line ends set source.options.multiLine: true",
-        "is not a Parquet file": "holds a file that is not Parquet, or a damaged one; replace that file",
-        "CANNOT_READ_FILE_FOOTER": "holds a file that cannot be read as its format; replace that file",
-        "FAILED_READ_FILE": "holds a damaged file; replace that file",
-        "Could not read footer": "holds a file that cannot be read as its format; replace that file",
-    }
-    for mark, reason in known.items():
-        if re.search(re.escape(mark), text):
-            return reason
-    return None
-
-
 def partition_columns(frame: DataFrame, source: Source) -> tuple[str, ...]:
     """Columns by which the source is partitioned, from the catalog or from its folders' names."""
     if source.table:
@@ -186,5 +155,6 @@ def partition_columns(frame: DataFrame, source: Source) -> tuple[str, ...]:
     files = frame.inputFiles()
     if not files:
         return ()
-    named = [part.split("=", 1)[0] for part in files[0].split("/") if "=" in part]
+    places = below(files[:1], source) or [unquote(urlparse(files[0]).path)]
+    named = partition_values(places[0])
     return tuple(name for name in frame.columns if name in named)

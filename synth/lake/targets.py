@@ -5,9 +5,28 @@ import secrets
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructField, TimestampNTZType, TimestampType
 
-from synth.config.sections import Target
+from synth.config.sections import Source, Target
 from synth.errors import ConfigError, SourceError
+from synth.lake.files import file_system
+from synth.lake.tables import quoted
+
+_CSV_WRITTEN = {
+    "header": "true",
+    "escape": '"',
+    "ignoreLeadingWhiteSpace": "false",
+    "ignoreTrailingWhiteSpace": "false",
+    "emptyValue": '""',  # an empty text in quotes, null as nothing at all
+    "nullValue": "",
+}
+CSV_READ_BACK = {
+    "header": "true",
+    "escape": '"',
+    "multiLine": "true",  # a value may hold line ends
+    "nullValue": "\0",  # what no text is: else an empty text in quotes would be null as well
+}
+"""How texts come back as they were from a CSV that we wrote."""
 
 
 def check_apart(spark: SparkSession, sources: dict[str, str | None], targets: dict[str, str | None]) -> None:
@@ -31,13 +50,20 @@ def check_target(spark: SparkSession, target: Target) -> None:
     if target.table:
         exists = spark.catalog.tableExists(target.table)
     else:
-        exists = bool(target.path) and _file_system(spark, target.path or "")[0].exists(
-            _file_system(spark, target.path or "")[1]
+        exists = bool(target.path) and file_system(spark, target.path or "")[0].exists(
+            file_system(spark, target.path or "")[1]
         )
     if exists:
         raise ConfigError(
             f"target {target.place} exists and target.mode is error; choose overwrite or append"
         )
+
+
+def written_as(target: Target) -> Source:
+    """What was written to the target, as a table to be read again."""
+    if target.table:
+        return Source(table=target.table)
+    return Source(path=target.path, format=target.format, options=_read_options(target))
 
 
 def write_table(
@@ -68,9 +94,9 @@ def _write_path(
     frame: DataFrame, target: Target, path: str, expected_rows: int, properties: dict[str, str]
 ) -> None:
     spark = frame.sparkSession
-    files, place = _file_system(spark, path)
+    files, place = file_system(spark, path)
     staging_path = f"{path.rstrip('/')}.staging-{secrets.token_hex(4)}"
-    _, staging = _file_system(spark, staging_path)
+    _, staging = file_system(spark, staging_path)
     try:
         _writer(frame, target).mode("errorifexists").save(staging_path)
         _check_rows(spark, target, staging_path, expected_rows)
@@ -82,7 +108,7 @@ def _write_path(
         _write_properties(spark, staging_path, properties)
         old = None
         if files.exists(place):
-            _, old = _file_system(spark, f"{path.rstrip('/')}.old-{secrets.token_hex(4)}")
+            _, old = file_system(spark, f"{path.rstrip('/')}.old-{secrets.token_hex(4)}")
             files.rename(place, old)
         if not files.rename(staging, place):
             if old is not None:
@@ -97,7 +123,7 @@ def _write_path(
 
 def _write_properties(spark: SparkSession, folder: str, properties: dict[str, str]) -> None:
     # Spark and Hive skip files whose names begin with an underscore.
-    files, place = _file_system(spark, f"{folder.rstrip('/')}/_lakesynth.json")
+    files, place = file_system(spark, f"{folder.rstrip('/')}/_lakesynth.json")
     stream = files.create(place, True)
     try:
         stream.write(bytearray(json.dumps(properties, indent=2).encode()))
@@ -106,13 +132,12 @@ def _write_properties(spark: SparkSession, folder: str, properties: dict[str, st
 
 
 def _read_back(spark: SparkSession, target: Target, path: str, frame: DataFrame) -> DataFrame:
-    options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
-    return spark.read.format(target.format).options(**options).schema(frame.schema).load(path)
+    schema = _as_written(frame, target).schema
+    return spark.read.format(target.format).options(**_read_options(target)).schema(schema).load(path)
 
 
 def _check_rows(spark: SparkSession, target: Target, path: str, expected_rows: int) -> None:
-    options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
-    written = spark.read.format(target.format).options(**options).load(path).count()
+    written = spark.read.format(target.format).options(**_read_options(target)).load(path).count()
     _check_count(written, target, expected_rows)
 
 
@@ -149,19 +174,31 @@ def _write_catalog_table(frame: DataFrame, target: Target, expected_rows: int) -
 
 
 def _writer(frame: DataFrame, target: Target) -> Any:
-    options = {**({"header": "true", "escape": '"'} if target.format == "csv" else {}), **target.options}
-    writer = frame.write.format(target.format).options(**options)
+    options = {**(_CSV_WRITTEN if target.format == "csv" else {}), **target.options}
+    writer = _as_written(frame, target).write.format(target.format).options(**options)
     return writer.partitionBy(*target.partition_by) if target.partition_by else writer
 
 
+def _read_options(target: Target) -> dict[str, str]:
+    return {**(CSV_READ_BACK if target.format == "csv" else {}), **target.options}
+
+
+def _as_written(frame: DataFrame, target: Target) -> DataFrame:
+    """The frame in the types that the format has: times in a CSV as `2026-11-25 10:30:00.5`, whole."""
+    if target.format != "csv" or target.table:
+        return frame
+    return frame.select(
+        *(
+            quoted(field.name).cast("string").alias(field.name) if _is_moment(field) else quoted(field.name)
+            for field in frame.schema.fields
+        )
+    )
+
+
+def _is_moment(field: StructField) -> bool:
+    return isinstance(field.dataType, TimestampType | TimestampNTZType)
+
+
 def _qualified(spark: SparkSession, path: str) -> str:
-    files, place = _file_system(spark, path)
+    files, place = file_system(spark, path)
     return str(files.makeQualified(place).toString()).replace("file:///", "file:/").rstrip("/")
-
-
-def _file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:
-    """Hadoop's file system of a path and the path itself, so that any file system can be swapped on."""
-    jvm = spark.sparkContext._jvm
-    assert jvm is not None
-    place = jvm.org.apache.hadoop.fs.Path(path)
-    return place.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), place

@@ -55,6 +55,11 @@ class Workspace:
         return self.root / "prepared"
 
     @property
+    def measured(self) -> Path:
+        """Folder of the noisy answers that marginals were fitted to."""
+        return self.root / "measured"
+
+    @property
     def model(self) -> Path:
         """Folder of the model artifact."""
         return self.root / "model"

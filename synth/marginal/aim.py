@@ -6,6 +6,7 @@ composition covers the adaptive rounds; what is left when time runs out goes to 
 """
 
 import time
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,23 +42,26 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
     Guarantee: the plan's events, which the receipt paid for; exact counts are read through them only.
     """
     deadline = time.monotonic() + problem.max_seconds
-    found = measure_columns(problem, paid_counts(plan, "columns", receipt))
+    found = measure_columns(problem, paid_counts(problem, plan, "columns", receipt))
     model = fit(problem, found, None, deadline)
     if not problem.pairs:
         return model
     event = plan.events["choices"]
     assert isinstance(event, ExponentialMechanism | NoPrivacy)
-    choices = PaidChoices(event, receipt, sensitivity=plan.max_rows)
-    cells = paid_counts(plan, "cells", receipt)
+    made = sum(name.startswith("choice ") for name in problem.answers.decisions)
+    choices = PaidChoices(event, receipt, sensitivity=plan.max_rows, used=made)
+    cells = paid_counts(problem, plan, "cells", receipt)
     rounds = _ROUNDS_A_COLUMN * len(problem.sizes)
     left, times = rounds * _QUERIES_A_ROUND, _QUERIES_A_ROUND
-    for _ in range(rounds):
+    for number in range(rounds):
         if left == 0 or time.monotonic() > deadline:
             break
         times = min(times, left)
         expected = {s: p * problem.n_rows for s, p in pair_marginals(model.tables).items()}
-        scope = _worst(problem, expected, choices, cells.scale / np.sqrt(times), found_scopes(model))
+        worst = partial(_worst, problem, expected, choices, cells.scale / np.sqrt(times), found_scopes(model))
+        scope = tuple(problem.answers.decided(f"choice {number}", worst))
         one = measure(scope, problem.pairs[scope], cells, times)
+        problem.answers.save()
         left -= times
         news = float(np.abs(one.values - expected[scope]).sum())
         if news <= np.sqrt(2 / np.pi) * one.stddev * one.values.size:
@@ -68,6 +72,7 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
         return model
     more = shared_out({scope: float(cells_of(problem.sizes, scope)) for scope in scopes}, left)
     again = [measure(scope, problem.pairs[scope], cells, n) for scope, n in more.items()]
+    problem.answers.save()
     return fit(problem, [*model.measurements, *again], model, deadline)
 
 

@@ -3,6 +3,11 @@
 Minimises sum ||marginal - measured||^2 / (2 stddev^2) over all distributions of the graph's cliques.
 Source: McKenna, Sheldon, Miklau 2019 (Private-PGM), by an accelerated proximal method (Nesterov 2015; the
 marginals of each step by exact message passing of mbi).
+
+The step: in the norm that entropy is convex in (L1 over the whole distribution) the gradient is Lipschitz
+with the sum over all measurements of 1 / stddev^2: a change of mass one in the distribution is at most one in
+each marginal. That step always descends, and is often much too short; so fitting begins with a longer one and
+shortens it, down to that one, whenever the objective rises.
 """
 
 import os
@@ -25,6 +30,12 @@ from synth.marginal.measure import Measurement
 from synth.models.tables import Factor
 
 _STEPS_AT_ONCE = 50
+_LONGER = 64.0
+"""How many times the step that is sure to descend the first one is, at most."""
+_SHORTER = 4.0
+"""What the step is divided by when the objective rises."""
+_ROUNDING = 1e-9
+"""By how much of itself an objective may rise by rounding alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +45,23 @@ class Fit:
     Attributes:
       factors: logarithms whose product is proportional to the distribution.
       objective: half the sum of squared errors over noise variances, at the end.
-      steps: of the method.
+      cells: how many numbers were measured; noise alone explains an objective of about half as much.
+      steps: of the method, those taken back included.
       seconds: with compiling.
       converged: False if time ran out first.
     """
 
     factors: tuple[Factor, ...]
     objective: float
+    cells: int
     steps: int
     seconds: float
     converged: bool
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the objective is no more than twice what noise explains, with room for chance."""
+        return bool(self.objective <= self.cells + 10.0 * np.sqrt(self.cells))
 
 
 def estimate(
@@ -72,26 +90,32 @@ def estimate(
     loss = marginal_loss.from_linear_measurements(linear, domain)
     state = _start(domain, loss, warm)
     n_cells = sum(one.values.size for one in measurements)
-    step = 1.0 / (n_rows * n_rows * float(loss.lipschitz))
-    value, steps = np.inf, 0
+    surely = 1.0 / (n_rows * n_rows * sum(one.stddev**-2 for one in measurements))
+    step = min(_LONGER * surely, 1.0 / (n_rows * n_rows * float(loss.lipschitz)))
+    value, steps = float(loss(state.marginals * n_rows)), 0
     is_fresh, converged = True, False
     while not converged:
-        state, objective = _accelerate(state, loss, n_rows, step)
+        moved, objective = _accelerate(state, loss, n_rows, step)
         steps += _STEPS_AT_ONCE
-        before, value = value, float(objective)
-        # Below a hundredth of its cells, the objective is far within the noise: less is not better.
-        if before - value > tolerance * max(value, 0.01 * n_cells):
-            is_fresh = False
-        elif is_fresh:
-            converged = True
+        if not float(objective) <= value * (1 + _ROUNDING) and (step > surely or not is_fresh):
+            # Too long a step, or a momentum that points past the optimum: back, and on without either.
+            step = max(step / _SHORTER, surely) if is_fresh else step
+            state, is_fresh = _without_momentum(state), True
         else:
-            # The momentum may point past the optimum: go on without it once (O'Donoghue, Candes 2015).
-            state, is_fresh = state._replace(average=state.marginals, weight=jnp.asarray(1.0)), True
+            # Below a hundredth of its cells, the objective is far within the noise: less is not better.
+            gained = value - float(objective) > tolerance * max(float(objective), 0.01 * n_cells)
+            state, value = moved, float(objective)
+            converged = not gained and is_fresh
+            if not gained:
+                # The momentum may be spent: go on without it once (O'Donoghue, Candes 2015).
+                state = _without_momentum(state)
+            is_fresh = not gained
         if time.monotonic() - started >= max_seconds:
             break
     return Fit(
         factors=tuple(_factor(state.potentials[clique], clique) for clique in loss.cliques),
         objective=value,
+        cells=n_cells,
         steps=steps,
         seconds=time.monotonic() - started,
         converged=converged,
@@ -105,6 +129,10 @@ class _State(NamedTuple):
     marginals: Any
     potentials: Any
     weight: Any
+
+
+def _without_momentum(state: _State) -> _State:
+    return state._replace(average=state.marginals, weight=jnp.asarray(1.0))
 
 
 def _start(domain: Domain, loss: Any, warm: Sequence[Factor]) -> _State:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.marginal.answers import KeptCounts
 from synth.models.tables import Scope
-from synth.privacy.queries import PaidCounts
 
 _MEAN_ABSOLUTE = float(np.sqrt(2 / np.pi))
 """Mean absolute value of a standard normal."""
@@ -30,14 +30,14 @@ class Measurement:
     stddev: float
 
 
-def measure(scope: Scope, counts: NDArray[np.int64], paid: PaidCounts, times: int) -> Measurement:
+def measure(scope: Scope, counts: NDArray[np.int64], paid: KeptCounts, times: int) -> Measurement:
     """One marginal, asked `times` times.
 
     Guarantee: `times` of the paid event's queries; a privacy unit of m rows moves the counts by at most m.
     """
-    released = paid.ask(counts, times)
+    values = paid.ask(f"marginal {scope}", counts, times)
     stddev = paid.scale / np.sqrt(times) if paid.scale > 0 else max(0.5, _EXACT * float(counts.sum()))
-    return Measurement(scope=scope, values=released.value, stddev=float(stddev))
+    return Measurement(scope=scope, values=values, stddev=float(stddev))
 
 
 def combined(measurements: Sequence[Measurement]) -> list[Measurement]:

@@ -33,19 +33,20 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
     Guarantee: the plan's events, which the receipt paid for; exact counts are read through them only.
     """
     deadline = time.monotonic() + problem.max_seconds
-    found = measure_columns(problem, paid_counts(plan, "columns", receipt))
+    found = measure_columns(problem, paid_counts(problem, plan, "columns", receipt))
     model = fit(problem, found, None, deadline)
     if not problem.pairs:
         return model
     expected = {s: p * problem.n_rows for s, p in pair_marginals(model.tables).items()}
-    errors = score(problem, expected, paid_counts(plan, "scores", receipt))
+    errors = score(problem, problem.pairs, expected, paid_counts(problem, plan, "scores", receipt))
     tree = spanning_tree(len(problem.sizes), {s: problem.weights[s] * e for s, e in errors.items()})
-    cells = paid_counts(plan, "cells", receipt)
+    cells = paid_counts(problem, plan, "cells", receipt)
     queries = cells.left if cells.left is not None else _QUERIES_A_COLUMN * len(problem.sizes)
     sizes = {scope: noise_error(expected[scope], 1.0, problem.n_rows) for scope in tree}
     times = shared_out(sizes, queries)
     problem.say(f"a tree of {len(tree)} pairs")
     found += [measure(scope, problem.pairs[scope], cells, n) for scope, n in times.items()]
+    problem.answers.save()
     return fit(problem, found, model, deadline)
 
 

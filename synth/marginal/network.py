@@ -27,15 +27,15 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
 
     Guarantee: the plan's events, which the receipt paid for; exact counts are read through them only.
     """
-    columns = measure_columns(problem, paid_counts(plan, "columns", receipt))
+    columns = measure_columns(problem, paid_counts(problem, plan, "columns", receipt))
     alone = {one.scope[0]: _shares(one.values) for one in columns}
     if not problem.pairs:
         return _fitted(problem, [(c, ()) for c in alone], alone, columns)
     expected: dict[Scope, NDArray[np.float64]] = {
         (a, b): np.outer(alone[a], alone[b]) * problem.n_rows for a, b in problem.pairs
     }
-    errors = score(problem, expected, paid_counts(plan, "scores", receipt))
-    cell = paid_counts(plan, "cells", receipt)
+    errors = score(problem, problem.pairs, expected, paid_counts(problem, plan, "scores", receipt))
+    cell = paid_counts(problem, plan, "cells", receipt)
     queries = cell.left if cell.left is not None else _QUERIES_A_COLUMN * len(problem.sizes)
     stddev = cell.scale / np.sqrt(max(queries / len(problem.sizes), 1))
     network = grow(problem, {s: problem.weights[s] * e for s, e in errors.items()}, stddev)
@@ -45,6 +45,7 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
     times = shared_out({f: float(cells(problem.sizes, f)) for f in families}, queries)
     problem.say(f"a network of {len(families)} families")
     found = [measure(family, counts[family], cell, n) for family, n in times.items()]
+    problem.answers.save()
     return _fitted(problem, network, alone, [*columns, *found])
 
 

@@ -118,6 +118,23 @@ class MeasuringSpec:
                 f"from: {told}; raise privacy.epsilon"
             ) from error
 
+    def for_charged(self, events: Sequence[Event]) -> MeasuringPlan:
+        """The plan that was made of this and charged, whose `events` are read from the ledger.
+
+        Raises: ValueError if they are not those of such a plan.
+        """
+        if list(events) == [NoPrivacy()]:
+            return self.without_privacy()
+        if len(events) != len(self.parts):
+            raise ValueError("the ledger's entry does not pay for this way of measuring")
+        made = dict(zip(self.parts, events, strict=True))
+        for name, event in made.items():
+            part, is_choice = self.parts[name], isinstance(event, ExponentialMechanism)
+            counts = isinstance(event, DiscreteGaussian) and event.sensitivity == self.max_rows
+            if not (is_choice or counts) or is_choice != part.is_choice or event.count != part.count:  # type: ignore[union-attr]
+                raise ValueError(f"the ledger's entry does not pay for the {name} of this way of measuring")
+        return MeasuringPlan(events=made, max_rows=self.max_rows, _proof=_CALIBRATED)
+
     def without_privacy(self) -> MeasuringPlan:
         """The same questions without noise, for a user who set `privacy.epsilon: null`."""
         events: dict[str, Event] = dict.fromkeys(self.parts, NoPrivacy())

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synth.core.domain import Domain
+from synth.errors import FitFailed
+from synth.marginal.answers import Answers, KeptCounts
 from synth.marginal.candidates import cells
 from synth.marginal.estimate import estimate
 from synth.marginal.measure import Measurement, combined, measure
@@ -41,6 +43,8 @@ class Problem:
       max_cells: most cells of a clique of the junction tree. total_cells: of all its cliques together.
       max_seconds: for choosing and fitting.
       say: where a line of progress goes.
+      target: the column to predict, if the user named one.
+      answers: where what is drawn is kept.
     """
 
     domain: Domain
@@ -53,6 +57,8 @@ class Problem:
     total_cells: int
     max_seconds: float
     say: Callable[[str], None]
+    target: int | None = None
+    answers: Answers = field(default_factory=lambda: Answers.unkept(0))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -95,6 +101,7 @@ def fit(
 
     Args:
       deadline: of time.monotonic(), after which the estimation stops where it is.
+    Raises: FitFailed if it stops far from what noise explains.
     """
     merged = combined(measurements)
     found = estimate(
@@ -106,35 +113,45 @@ def fit(
     )
     ended = "" if found.converged else ", stopped by model.max_minutes"
     problem.say(f"fitted {len(merged)} marginals in {found.steps} steps, {found.seconds:.1f} s{ended}")
+    if not found.is_sound:
+        raise FitFailed(
+            f"the fit of {len(merged)} marginals ended at a misfit of "
+            f"{2 * found.objective / found.cells:.3g} a cell where noise explains 1; raise model.max_minutes "
+            "or lower model.marginal.max_cells, and run train again: the noisy answers are kept"
+        )
     order = elimination_order(problem.sizes, [factor.scope for factor in found.factors])
     tables = tables_of_factors(problem.domain, problem.groupings, found.factors, order)
     return Fitted(tables=tables, measurements=tuple(measurements), factors=found.factors)
 
 
-def paid_counts(plan: MeasuringPlan, part: str, receipt: Receipt) -> PaidCounts:
-    """The queries of one part of a plan."""
+def paid_counts(problem: Problem, plan: MeasuringPlan, part: str, receipt: Receipt) -> KeptCounts:
+    """The queries of one part of a plan; those that an earlier run asked are answered again."""
     event = plan.events[part]
     assert isinstance(event, DiscreteGaussian | NoPrivacy)
-    return PaidCounts(event, receipt)
+    paid = PaidCounts(event, receipt, used=problem.answers.used(part))
+    return KeptCounts(paid, part, problem.answers)
 
 
-def measure_columns(problem: Problem, paid: PaidCounts) -> list[Measurement]:
+def measure_columns(problem: Problem, paid: KeptCounts) -> list[Measurement]:
     """Every column's marginal, each asked once."""
     columns = range(len(problem.sizes))
-    return [measure((column,), problem.column_counts(column), paid, 1) for column in columns]
+    found = [measure((column,), problem.column_counts(column), paid, 1) for column in columns]
+    problem.answers.save()
+    return found
 
 
 def score(
-    problem: Problem, expected: Mapping[Scope, NDArray[np.float64]], paid: PaidCounts
+    problem: Problem,
+    pairs: Mapping[Scope, NDArray[np.int64]],
+    expected: Mapping[Scope, NDArray[np.float64]],
+    paid: KeptCounts,
 ) -> dict[Scope, float]:
     """Noisy total variation distance of each pair from what is expected.
 
     One query a pair: sum |counts - expected| over whole expected counts, which one row moves by at most 1,
     and a unit of m rows by at most m.
     """
-    errors = {}
-    for scope, counts in problem.pairs.items():
-        exact = np.abs(counts - np.rint(expected[scope]).astype(np.int64)).sum()
-        noisy = paid.ask(np.array([exact]), 1).value[0]
-        errors[scope] = float(noisy) / (2 * max(problem.n_rows, 1))
-    return errors
+    exact = [np.abs(counts - np.rint(expected[s]).astype(np.int64)).sum() for s, counts in pairs.items()]
+    noisy = paid.each(f"scores of {len(exact)} pairs from {next(iter(pairs))}", np.array(exact, np.int64))
+    problem.answers.save()
+    return dict(zip(pairs, (noisy / (2 * max(problem.n_rows, 1))).tolist(), strict=True))

@@ -10,7 +10,8 @@ sizes of marginals and as many fits as there are rounds.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,26 +46,41 @@ def learn(problem: Problem, plan: MeasuringPlan, receipt: Receipt) -> Fitted:
     Guarantee: the plan's events, which the receipt paid for; exact counts are read through them only.
     """
     deadline = time.monotonic() + problem.max_seconds
-    found = measure_columns(problem, paid_counts(plan, "columns", receipt))
+    found = measure_columns(problem, paid_counts(problem, plan, "columns", receipt))
     model = fit(problem, found, None, deadline)
     if not problem.pairs:
         return model
-    scores, cells = paid_counts(plan, "scores", receipt), paid_counts(plan, "cells", receipt)
+    scores = paid_counts(problem, plan, "scores", receipt)
+    cells = paid_counts(problem, plan, "cells", receipt)
     queries = cells.left if cells.left is not None else _QUERIES_A_COLUMN * len(problem.sizes)
     spent = 0
     for number, share in enumerate(np.cumsum(ROUNDS), start=1):
         expected = {s: p * problem.n_rows for s, p in pair_marginals(model.tables).items()}
-        errors = score(problem, expected, scores)
+        errors = score(problem, problem.pairs, expected, scores)
         available = round(queries * share / sum(ROUNDS)) - spent
-        times = choose(problem, errors, expected, model.measurements, cells.scale, available)
+        times = _kept_choice(
+            problem,
+            f"round {number}",
+            partial(choose, problem, errors, expected, model.measurements, cells.scale, available),
+        )
         problem.say(f"round {number}: {len(times)} pairs chosen of {len(problem.pairs)}")
         if not times:
             continue
         found = [*model.measurements]
         found += [measure(scope, problem.pairs[scope], cells, n) for scope, n in times.items()]
+        problem.answers.save()
         spent += sum(times.values())
         model = fit(problem, found, model, deadline)
     return model
+
+
+def _kept_choice(problem: Problem, name: str, make: Callable[[], Mapping[Scope, int]]) -> dict[Scope, int]:
+    """The pairs of a round with their queries: those that an earlier run chose if it came so far.
+
+    The fits before it need not end in the very same numbers twice, for they stop by the clock.
+    """
+    chosen = problem.answers.decided(name, lambda: [[list(s), times] for s, times in make().items()])
+    return {tuple(scope): times for scope, times in chosen}
 
 
 def choose(

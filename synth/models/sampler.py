@@ -11,6 +11,9 @@ from synth.core.domain import Domain
 from synth.models.arn_sampler import ArnSampler, ArnWeights
 from synth.models.artifact import NeuralArtifact, damaged, model_description
 from synth.models.decoder import DecoderSampler, DecoderWeights
+from synth.models.mixture_artifact import KIND as MIXTURE_KIND
+from synth.models.mixture_artifact import MixtureArtifact
+from synth.models.mixture_sampler import MixtureSampler
 from synth.models.tables_artifact import KIND as TABLES_KIND
 from synth.models.tables_artifact import TablesArtifact
 from synth.models.tables_sampler import TablesSampler
@@ -45,8 +48,11 @@ def load_sampler(folder: Path) -> Sampler:
 
     Raises: ArtifactError if the artifact is missing or damaged.
     """
-    if model_description(folder).get("kind") == TABLES_KIND:
+    kind = model_description(folder).get("kind")
+    if kind == TABLES_KIND:
         return TablesSampler(TablesArtifact.load(folder).tables)
+    if kind == MIXTURE_KIND:
+        return MixtureSampler(MixtureArtifact.load(folder).mixture.parts)
     artifact = NeuralArtifact.load(folder)
     try:
         return _neural_sampler(artifact)

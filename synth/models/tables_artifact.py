@@ -13,6 +13,7 @@ from synth.core.domain import Domain
 from synth.core.tie import Tie
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_json
+from synth.models.misfit import Misfit
 from synth.models.tables import Grouping, Table, Tables
 
 KIND = "marginal"
@@ -46,15 +47,25 @@ class TablesArtifact:
 
     Attributes:
       ties: the pairs of columns within measured marginals; computed from the model alone.
-      measured: the column names of every marginal that was measured.
+      fit: how well the model meets what was measured.
       method: how marginals were chosen.
     """
 
     tables: Tables
     ties: tuple[Tie, ...]
-    measured: tuple[tuple[str, ...], ...]
+    fit: Misfit
     method: str
     training: MeasuringRecord
+
+    @property
+    def measured(self) -> tuple[tuple[str, ...], ...]:
+        """The column names of every marginal that was measured."""
+        return tuple(scope.columns for scope in self.fit.scopes)
+
+    @property
+    def cells(self) -> int:
+        """Numbers that the model holds."""
+        return self.tables.cells
 
     def save(self, folder: Path) -> None:
         """Write both files into an existing folder."""
@@ -67,6 +78,7 @@ class TablesArtifact:
             "tables": [{"column": t.column, "parents": list(t.parents)} for t in self.tables.tables],
             "measured": [list(names) for names in self.measured],
             "ties": [asdict(tie) for tie in self.ties],
+            "fit": self.fit.to_dict(),
             "training": asdict(self.training),
         }
         arrays: dict[str, NDArray[Any]] = {}
@@ -90,7 +102,7 @@ class TablesArtifact:
             return TablesArtifact(
                 tables=_load_tables(folder / _TABLES, description),
                 ties=tuple(Tie(**tie) for tie in description["ties"]),
-                measured=tuple(tuple(names) for names in description["measured"]),
+                fit=Misfit.from_dict(description["fit"]),
                 method=description["method"],
                 training=MeasuringRecord(**{**training, "entries": tuple(training["entries"])}),
             )

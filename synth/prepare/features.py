@@ -1,5 +1,6 @@
 """A feature's values from a batch of the source: numbers or strings, whatever columns it is made from."""
 
+import re
 from typing import assert_never
 
 import numpy as np
@@ -9,50 +10,106 @@ from numpy.typing import NDArray
 
 from synth.core.calendar import SECONDS_A_DAY, calendar_part
 from synth.core.feature import Feature, Role, box_of
-from synth.core.grid import DecimalGrid, FloatGrid, Grid, LinearGrid
+from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, JoinedGrid, LinearGrid
 from synth.core.schema import Column, Kind, Part, TableSchema
 from synth.lake.columns import joined, to_numbers, to_strings
 
-_DATES = LinearGrid(-43_829.0, 54_787.0, 1.0)
-"""Days from 1850-01-01 to 2120-01-01."""
-_TIMESTAMPS = LinearGrid(-2_208_988_800.0, 4_733_510_400.0, 600.0)
-"""Ten-minute steps from 1900-01-01 to 2120-01-01."""
+
+def _days(*edges: tuple[str, float]) -> tuple[LinearGrid, ...]:
+    """Linear grids between (first day, step in days); the last edge ends the last one."""
+    starts = [float(np.datetime64(day, "D").astype(np.int64)) for day, _ in edges]
+    steps = [step for _, step in edges]
+    return tuple(LinearGrid(a, b, step) for a, b, step in zip(starts, starts[1:], steps, strict=False))
+
+
+_DATES = JoinedGrid(
+    _days(
+        ("0001-01-01", 1.0),  # unknown, in some systems: a block of its own
+        ("0001-01-02", 16.0),
+        ("1800-01-01", 1.0),
+        ("2200-01-01", 16.0),
+        ("9999-12-31", 1.0),  # for ever, in some systems
+        ("10000-01-01", 1.0),
+    ),
+    top=12,
+)
+"""Days of the years 1 to 9999, each by itself from 1800 to 2199; 12 bits below a root."""
+_DAY = float(SECONDS_A_DAY)
+_TIMESTAMPS = JoinedGrid(
+    tuple(
+        LinearGrid(part.start * _DAY, part.end * _DAY, part.step)
+        for part in _days(
+            ("0001-01-01", _DAY),
+            ("0001-01-02", _DAY),
+            ("1900-01-01", 600.0),
+            ("1990-01-01", 60.0),
+            ("2050-01-01", 600.0),
+            ("2100-01-01", _DAY),
+            ("9999-12-31", 60.0),
+            ("10000-01-01", 1.0),
+        )
+    ),
+    top=20,
+)
+"""Seconds of the years 1 to 9999: minutes from 1990 to 2049, ten of them from 1900 to 2099, else days."""
 _LARGEST_LINEAR = 1 << 20
+_WHOLE_BITS = 16
+"""Leading bits by which whole numbers are told apart: those below 131,072 have cells of their own."""
 _BOOLEANS = pa.array(["false", "true"])
 
 
 def grid_for(column: Column) -> Grid:
     """The public grid on which a binned column is counted: declared bounds make it finer.
 
-    A bound that is declared on one side only is applied to the bins afterwards.
+    What lies outside two bounds has a cell on each side. A bound that is declared on one side only is
+    applied to the bins afterwards.
     """
-    lower, upper = column.lower, column.upper
-    if lower is not None and upper is not None:
-        match column.kind:
-            case Kind.PLACE:
-                return LinearGrid(lower, upper + 1, 1.0)
-            case Kind.INTEGER | Kind.DATE:
-                steps = upper + 1 - lower
-                return LinearGrid(lower, upper + 1, float(max(1, -(-steps // _LARGEST_LINEAR))))
-            case Kind.TIMESTAMP:
-                steps = upper + 1 - lower
-                return LinearGrid(lower, upper + 1, max(1.0, float(-(-steps // _LARGEST_LINEAR))))
-            case Kind.REAL if column.decimals is not None:
-                unit = 10.0**column.decimals
-                first, last = round(lower * unit), round(upper * unit) + 1
-                step = float(max(1, -(-(last - first) // _LARGEST_LINEAR)))
-                return DecimalGrid(LinearGrid(first, last, step), column.decimals)
-            case _:
-                return LinearGrid(lower, upper, (upper - lower) / (1 << 16))
+    if column.lower is not None and column.upper is not None:
+        return _between(column, column.lower, column.upper)
     match column.kind:
         case Kind.DATE:
             return _DATES
         case Kind.TIMESTAMP:
             return _TIMESTAMPS
         case Kind.REAL if column.decimals is not None:
-            return DecimalGrid(FloatGrid(), column.decimals)
+            return DecimalGrid(FloatGrid(_WHOLE_BITS), column.decimals)
+        case Kind.INTEGER:
+            return FloatGrid(_WHOLE_BITS)
         case _:
             return FloatGrid()
+
+
+_WHOLE_TYPES = {"tinyint": 7, "smallint": 15, "int": 31, "bigint": 63}
+_DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+
+
+def type_limits(column: Column) -> tuple[float, float]:
+    """Least and greatest value that the column's Spark type can hold: public."""
+    bits = _WHOLE_TYPES.get(column.spark_type)
+    if bits is not None and column.kind in (Kind.INTEGER, Kind.REAL):
+        return -(2.0**bits), 2.0**bits - 1
+    decimal = _DECIMAL.fullmatch(column.spark_type)
+    if decimal is not None:
+        most = 10.0 ** (int(decimal[1]) - int(decimal[2]))
+        return -most, most
+    return -np.inf, np.inf
+
+
+def _between(column: Column, lower: float, upper: float) -> Grid:
+    match column.kind:
+        case Kind.PLACE:
+            return LinearGrid(lower, upper + 1, 1.0)  # places outside are at its edge already
+        case Kind.INTEGER | Kind.DATE | Kind.TIMESTAMP:
+            steps = upper + 1 - lower
+            step = max(1.0, float(-(-steps // _LARGEST_LINEAR)))
+            return BoundedGrid(LinearGrid(lower, upper + 1, step))
+        case Kind.REAL if column.decimals is not None:
+            unit = 10.0**column.decimals
+            first, last = round(lower * unit), round(upper * unit) + 1
+            step = float(max(1, -(-(last - first) // _LARGEST_LINEAR)))
+            return DecimalGrid(BoundedGrid(LinearGrid(float(first), float(last), step)), column.decimals)
+        case _:
+            return BoundedGrid(LinearGrid(lower, upper, (upper - lower) / (1 << 16)), closed=True)
 
 
 def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> NDArray[np.float64]:
@@ -60,7 +117,7 @@ def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
     columns = [schema.column(name) for name in feature.columns]
     match feature.role:
         case Role.PLAIN:
-            numbers = to_numbers(batch.column(feature.name), feature.column)
+            numbers = to_numbers(batch.column(feature.name), feature.column, infinite=True)
             decimals = feature.column.decimals
             # As a value is written out it is counted: at its digits.
             return numbers if decimals is None else np.round(numbers, decimals)

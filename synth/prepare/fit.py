@@ -1,5 +1,6 @@
 """From an exact summary and a receipt to released codebooks: where preparation's noise is drawn."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,14 +9,15 @@ import numpy as np
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
+from synth.core.digits import Rounding, endings_of, roundings
 from synth.core.feature import Feature, Role, features_of
 from synth.core.finding import Findings
 from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Kind, TableSchema
-from synth.prepare.bins import cells_of, cut
-from synth.prepare.features import grid_for
-from synth.prepare.plan import PreparePlan, Purpose
+from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
+from synth.prepare.features import grid_for, type_limits
+from synth.prepare.plan import PreparePlan, Purpose, has_endings
 from synth.prepare.power import fit_power
 from synth.prepare.summary import FeatureSummary, Summary
 from synth.privacy import noise
@@ -29,6 +31,15 @@ _MOST_CATEGORIES = 10_000
 """Categories of one column that keep a code of their own; codes are 16 bits wide."""
 _TOLD_FROM_NONE = 3.0
 """Standard deviations above which nulls are taken for real: of 740 columns without any, one gets some."""
+BOOLEAN_WORDS = (
+    *dict.fromkeys(
+        spelled
+        for word in ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n")
+        for spelled in (word, word.capitalize(), word.upper())
+    ),
+    *("1", "0", "1.0", "0.0"),
+)
+"""Usual spellings of yes and no."""
 _MORE_PLACES = 2
 """Bins of a place for each bin of a number: it stands for two columns."""
 
@@ -64,7 +75,7 @@ def fit(
     for feature, counted in zip(features_of(schema), summary.features, strict=True):
         codebook = _fit_feature(counted, feature, plan, receipt, settings, n_rows, m)
         if codebook is not None:
-            codebooks.append(codebook)
+            codebooks.append(replace(codebook, noise_scale=plan.noise_scale(feature.name)))
         elif feature.role in (Role.PLAIN, Role.TOGETHER):
             unnamed |= set(feature.columns)
     return PreparedManifest(
@@ -93,11 +104,17 @@ def _fit_feature(
     n_rows: int,
     m: int,
 ) -> Codebook | None:
+    if feature.column.constant:
+        return _constant(feature, n_rows)
     if feature.column.kind.is_binned:
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
-        return _find_bins(counted, feature, receipts, settings)
+        found = _find_bins(counted, feature, receipts, settings, n_rows)
+        if not has_endings(feature.column):
+            return found
+        (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
+        return replace(found, roundings=_find_roundings(counted, feature, paid))
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)
@@ -111,14 +128,33 @@ def _released_nulls(counted: FeatureSummary, feature: Feature, paid: Receipt) ->
     return nulls if feature.column.nullable and nulls > _TOLD_FROM_NONE * noise.scale_of(paid) else 0.0
 
 
+def _constant(feature: Feature, n_rows: int) -> CategoricalCodebook:
+    """A column of which every row has the one public value: nothing is left to be counted."""
+    assert feature.column.categories is not None
+    counts = (0.0, float(n_rows))
+    return CategoricalCodebook(
+        column=feature.name, categories=feature.column.categories, counts=counts, closed=True
+    )
+
+
 def _count_categories(
     counted: FeatureSummary, feature: Feature, categories: tuple[str, ...], paid: Receipt
 ) -> CategoricalCodebook:
+    """Declared categories, and one more cell for values that are none of them: these are coded as null."""
     nulls = _released_nulls(counted, feature, paid)
-    exact = np.array([counted.categories.get(key, 0) for key in categories], dtype=np.int64)
-    found = np.maximum(noise.noisy_counts(exact, paid).value, 0)
-    counts = (nulls, *map(float, found))
-    return CategoricalCodebook(column=feature.name, categories=categories, counts=counts, closed=True)
+    listed = [counted.categories.get(key, 0) for key in categories]
+    outside = sum(counted.categories.values()) - sum(listed)
+    exact = np.array([*listed, outside], dtype=np.int64)
+    *found, beyond = np.maximum(noise.noisy_counts(exact, paid).value, 0).astype(float).tolist()
+    # Few values outside are not told from none.
+    beyond = beyond if beyond > _TOLD_FROM_NONE * noise.scale_of(paid) else 0.0
+    return CategoricalCodebook(
+        column=feature.name,
+        categories=categories,
+        counts=(nulls + beyond, *found),
+        closed=True,
+        outside=beyond / (beyond + sum(found)) if beyond else 0.0,
+    )
 
 
 def _find_categories(
@@ -126,8 +162,11 @@ def _find_categories(
 ) -> CategoricalCodebook | None:
     nulls = _released_nulls(counted, feature, paid)
     scale = noise.scale_of(paid)
-    pruned = pruned_count(scale, max_rows=m)
-    named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
+    if feature.column.kind is Kind.BOOLEAN:
+        named = _named_booleans(counted.categories, paid, m)
+    else:
+        pruned = pruned_count(scale, max_rows=m)
+        named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
     frequent = sorted(named, key=lambda key: (-named[key], key))[:_MOST_CATEGORIES]
     if scale == 0:  # no privacy, or a public column: all of it is known
         n_rows = counted.nulls + sum(counted.categories.values())
@@ -142,6 +181,19 @@ def _find_categories(
     return CategoricalCodebook(column=feature.name, categories=tuple(keys), counts=counts)
 
 
+def _named_booleans(counts: dict[str, int], paid: Receipt, m: int) -> dict[str, int]:
+    """Counts of the usual spellings, which are public, and of other values that reach the threshold.
+
+    Each value is of one of the two, so together they are the one histogram that the receipt pays for.
+    """
+    exact = np.array([counts.get(word, 0) for word in BOOLEAN_WORDS], dtype=np.int64)
+    noisy = noise.noisy_counts(exact, paid).value
+    least = max(_TOLD_FROM_NONE * noise.scale_of(paid), 0)
+    usual = {word: int(n) for word, n in zip(BOOLEAN_WORDS, noisy, strict=True) if n > least}
+    others = {key: n for key, n in counts.items() if key not in BOOLEAN_WORDS}
+    return usual | select_keys(others, paid, max_rows=m, pruned=0).value
+
+
 def _natural(key: str) -> tuple[bool, float, str]:
     """Numbers by value, before words by the alphabet."""
     try:
@@ -151,18 +203,43 @@ def _natural(key: str) -> tuple[bool, float, str]:
 
 
 def _find_bins(
-    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare
+    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare, n_rows: int
 ) -> BinnedCodebook:
     column = feature.column
     grid = grid_for(column)
     nulls = _released_nulls(counted, feature, receipts[0])
     wanted = settings.bins * (_MORE_PLACES if feature.role is Role.PLACE else 1)
     whole = column.kind is not Kind.REAL or column.decimals is not None
-    mass = release_mass(counted.cells, counted.counts, grid, receipts, bins=wanted, whole=whole).value
+    mass = release_mass(
+        counted.cells,
+        counted.counts,
+        grid,
+        receipts,
+        bins=wanted,
+        whole=whole,
+        total=n_rows - nulls,
+        within=type_limits(column),
+    ).value
     cells = cells_of(mass, grid, column)
+    if not cells:
+        return _codebook(feature, [], [], nulls, None)
     power = fit_power(cells) if column.kind in (Kind.INTEGER, Kind.REAL) else None
-    bins = cut(cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power)
-    return _codebook(feature, bins, nulls, power)
+    spikes = find_spikes(cells, grid, column, wanted, mass.noise_scale)
+    bins = cut(
+        cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power, spikes=spikes
+    )
+    within = with_points(bins, list(itertools.compress(cells, spikes)), column)
+    outside = share_outside(mass, grid, column)
+    return replace(_codebook(feature, bins, within, nulls, power), outside=outside)
+
+
+def _find_roundings(counted: FeatureSummary, feature: Feature, paid: Receipt) -> tuple[Rounding, ...]:
+    """What values are rounded to, from one histogram of how they end."""
+    column = feature.column
+    names = endings_of(column.kind, column.decimals)
+    exact = np.array([counted.categories.get(name, 0) for name in names], dtype=np.int64)
+    noisy = noise.noisy_counts(exact, paid).value.tolist()
+    return roundings(noisy, column.kind, column.decimals, noise_scale=noise.scale_of(paid))
 
 
 def _count_bins(
@@ -175,19 +252,24 @@ def _count_bins(
     exact = np.bincount(place, weights=counted.counts, minlength=len(edges) - 1).astype(np.int64)
     found = np.maximum(noise.noisy_counts(exact, paid).value, 0).astype(float).tolist()
     bins = [[(a, b, max(n, 1e-9))] for a, b, n in zip(edges, edges[1:], found, strict=False)]
-    return _codebook(feature, bins, nulls, None)
+    return _codebook(feature, bins, bins, nulls, None)
 
 
 def _codebook(
-    feature: Feature, bins: Sequence[Sequence[Cell]], nulls: float, power: PowerTransform | None
+    feature: Feature,
+    bins: Sequence[Sequence[Cell]],
+    within: Sequence[Sequence[Cell]],
+    nulls: float,
+    power: PowerTransform | None,
 ) -> BinnedCodebook:
+    """Bins with the edges that values are coded by, and where `within` them the mass lies."""
     return BinnedCodebook(
         column=feature.name,
         kind=feature.column.kind,
         lowers=tuple(cells[0][0] for cells in bins),
         uppers=tuple(cells[-1][1] for cells in bins),
         counts=(nulls, *(sum(count for _, _, count in cells) for cells in bins)),
-        cells=tuple(tuple(cells) for cells in bins),
+        cells=tuple(tuple(cells) for cells in within),
         decimals=feature.column.decimals,
         power=power,
     )

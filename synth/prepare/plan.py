@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from synth.config.sections import Prepare, PrepareWeights
+from synth.core.digits import endings_of
 from synth.core.feature import Feature, features_of
-from synth.core.schema import TableSchema
+from synth.core.schema import Column, Kind, TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
@@ -21,7 +22,9 @@ from synth.privacy.select import pruned_count
 
 _LEAST_SIGNAL = 4.0
 _SIGNAL_A_LEVEL = 10.0
-"""A tree's finest level k is left out if fewer rows are there than noise x 4 x 10^(k-1)."""
+"""A tree's round k is left out if fewer rows are there than noise x 4 x 10^(k-1)."""
+_LEAST_ROUNDS = 4
+"""So many rounds are always asked: what is too light to be split is asked for once more, so none is lost."""
 
 
 class Purpose(StrEnum):
@@ -32,6 +35,7 @@ class Purpose(StrEnum):
     FOUND = "found categories"
     DECLARED = "declared categories"
     BINS = "bins"
+    ENDINGS = "trailing digits"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ class PreparePlan:
             queries = tuple(_queries(schema, settings.weights, skipped))
             plan = PreparePlan(queries=queries, mu=mu, selection_delta=selection_delta)
             finest = max((q.level for q in queries), default=0)
-            if mu is None or finest == 0 or plan._tells_apart(n_rows):
+            if mu is None or finest < _LEAST_ROUNDS or plan._tells_apart(n_rows):
                 return plan
             skipped += 1
 
@@ -113,7 +117,8 @@ class PreparePlan:
     def receipts(self, receipt: Receipt, purpose: Purpose, feature: Feature | None = None) -> list[Receipt]:
         """The receipts of a feature's queries, by level; a public feature's are exact and free."""
         if feature is not None and feature.column.public:
-            levels = len(grid_for(feature.column).levels) if feature.column.kind.is_binned else 1
+            is_tree = feature.column.kind.is_binned and purpose is Purpose.BINS
+            levels = len(grid_for(feature.column).levels) if is_tree else 1
             return [noise.public(receipt)] * levels
         name = None if feature is None else feature.name
         asked = [q for q in self.queries if (q.purpose, q.feature) == (purpose, name)]
@@ -121,6 +126,11 @@ class PreparePlan:
             return [receipt] * len(asked)
         named = (self.selection,) if purpose is Purpose.FOUND else ()
         return [noise.part_of(receipt, self.event(query), *named) for query in asked]
+
+    def noise_scale(self, feature: str) -> float:
+        """Scale of the noise on a feature's counts, on its noisiest level; 0 if they are exact or public."""
+        asked = [query for query in self.queries if query.feature == feature]
+        return 0.0 if self.mu is None else max((self.event(query).scale for query in asked), default=0.0)
 
     def describe(self) -> list[tuple[str, str, float, float | None]]:
         """(feature or "", purpose, share of mu^2, noise scale of a query) of the queries of each feature."""
@@ -138,17 +148,26 @@ class PreparePlan:
             for (feature, purpose), queries in rows.items()
         ]
 
-    def pruned(self) -> dict[str, int]:
-        """Of each feature whose categories are found: rows up to which a category may be left uncounted."""
+    def pruned(self, schema: TableSchema) -> dict[str, int]:
+        """Of each feature whose categories are found: rows up to which a category may be left uncounted.
+
+        None of a boolean's: the usual spellings are counted however rare they are.
+        """
         if self.mu is None:
             return {}
-        found = [query for query in self.queries if query.purpose is Purpose.FOUND]
+        booleans = {f.name for f in features_of(schema) if f.column.kind is Kind.BOOLEAN}
+        found = [q for q in self.queries if q.purpose is Purpose.FOUND and q.feature not in booleans]
         return {str(q.feature): pruned_count(self.event(q).scale, max_rows=q.sensitivity) for q in found}
 
     @property
     def selection(self) -> Selection:
         """What naming the categories of one feature costs beside the noise."""
         return Selection(delta=self.selection_delta / self.n_selections, count=1)
+
+
+def has_endings(column: Column) -> bool:
+    """Whether it is counted how the values of a binned column end."""
+    return column.edges is None and bool(endings_of(column.kind, column.decimals))
 
 
 def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iterator[Query]:
@@ -159,16 +178,19 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
         yield _query(Purpose.UNITS, None, weights.counts, 1)
     for feature in features_of(schema):
         column = feature.column
-        if column.public:
+        if column.public or column.constant:
             continue
         if column.kind.is_binned:
             levels = 1 if column.edges is not None else len(grid_for(column).levels)
-            for level in range(max(1, levels - skipped)):
+            for level in range(max(min(_LEAST_ROUNDS, levels), levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
+            if has_endings(column):
+                yield _query(Purpose.ENDINGS, feature.name, weights.endings * column.weight, m)
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)
         else:
-            yield _query(Purpose.FOUND, feature.name, weights.found * column.weight, m)
+            weight = weights.declared if column.kind is Kind.BOOLEAN else weights.found
+            yield _query(Purpose.FOUND, feature.name, weight * column.weight, m)
 
 
 def _query(purpose: Purpose, feature: str | None, weight: float, sensitivity: int, level: int = 0) -> Query:

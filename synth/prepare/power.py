@@ -19,6 +19,7 @@ def fit_power(cells: Sequence[Cell]) -> PowerTransform | None:
     Args:
       cells: released, with counts > 0.
     """
+    cells = [cell for cell in cells if np.isfinite(cell[0]) and np.isfinite(cell[1])]
     edges = np.array([(lower, upper) for lower, upper, _ in cells]).reshape(-1, 2)
     weights = np.repeat([count for _, _, count in cells], _POINTS)
     within = (np.arange(_POINTS) + 0.5) / _POINTS
@@ -29,13 +30,19 @@ def fit_power(cells: Sequence[Cell]) -> PowerTransform | None:
     slope = float(weights @ (np.sign(points) * np.log1p(np.abs(points))))
 
     def cost(power: float) -> float:
-        moved = yeo_johnson(points, power)
-        variance = float(weights @ (moved - weights @ moved) ** 2)
+        with np.errstate(over="ignore", invalid="ignore"):  # what no float holds is no candidate
+            moved = yeo_johnson(points, power)
+            variance = float(weights @ (moved - weights @ moved) ** 2)
         # The log-likelihood of Yeo and Johnson 2000, equation 3.1, its variance profiled out.
-        return 0.5 * float(np.log(variance)) - (power - 1) * slope if variance > 0 else np.inf
+        return 0.5 * float(np.log(variance)) - (power - 1) * slope if 0 < variance < np.inf else np.inf
 
     power = float(minimize_scalar(cost, bounds=(_LOWEST, _HIGHEST), method="bounded").x)
-    moved = yeo_johnson(points, power)
-    mean = float(weights @ moved)
-    std = float(np.sqrt(weights @ (moved - mean) ** 2))
-    return PowerTransform(power=power, mean=mean, std=std) if np.isfinite(std) and std > 0 else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = yeo_johnson(points, power)
+        mean = float(weights @ moved)
+        std = float(np.sqrt(weights @ (moved - mean) ** 2))
+    return (
+        PowerTransform(power=power, mean=mean, std=std)
+        if np.isfinite([mean, std]).all() and std > 0
+        else None
+    )

@@ -1,15 +1,21 @@
 """What the synthetic table's columns will be: declared facts first, then the scan's released findings."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synth.config.sections import ColumnSettings, RelationSettings
+from synth.core.calendar import SECONDS_A_DAY, number_of
 from synth.core.finding import Findings
 from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
+from synth.core.spelling import NumberFormat, is_clock, number_format
+from synth.lake.clock import smallest_step
 from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
+from synth.lake.types import spelled
 from synth.prepare.relations import apply_relations
 
 _TEXT_TYPES = ("string", "varchar", "char")
+_ISO_MOMENT = r"%Y-%m-%d %H:%M:%S(\.%-?\d?f)?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +36,15 @@ def resolve_schema(
     relations: RelationSettings,
     *,
     untyped_source: bool,
+    text_target: bool = False,
 ) -> TableSchema:
     """Columns of the synthetic table in source order, dropped ones left out.
 
     Args:
       untyped_source: the source is a text file, whose columns are all strings; then numbers, and dates
-        in ISO form, get a type of their own in the synthetic table.
+        in ISO form, get a type of their own in the synthetic table, unless that would lose how they are
+        written.
+      text_target: the synthetic table is a text file: then every spelling counts, `12.50` too.
     Raises: ConfigError naming every relation that cannot hold.
     """
     columns = []
@@ -52,49 +61,94 @@ def resolve_schema(
         if settings.edges is not None and not kind.is_binned:
             kind = Kind.REAL
         format = settings.format or finding.format
+        is_judged = kind is finding.kind
+        null_spellings = finding.null_spellings if is_judged else ()
+        lower, upper = _bounds(kind, format, settings)
         columns.append(
             Column(
                 name=field.name,
-                spark_type=_output_type(field.spark_type, kind, format)
+                spark_type=_output_type(field.spark_type, kind, format, null_spellings, text_target)
                 if untyped_source
                 else field.spark_type,
                 kind=kind,
-                nullable=field.nullable,
+                nullable=field.nullable or bool(null_spellings),
                 entity=settings.entity or finding.entity,
-                lower=settings.lower,
-                upper=settings.upper,
+                lower=lower,
+                upper=upper,
                 categories=_categories(field.spark_type, kind, settings),
                 decimals=settings.decimals if settings.decimals is not None else finding.decimals,
                 format=format,
                 null_share=finding.null_share if field.nullable else 0.0,
-                edges=settings.edges,
+                edges=None if settings.edges is None else tuple(number_of(e, kind) for e in settings.edges),
                 parts=settings.parts,
                 keep_length=settings.keep_length,
                 public=settings.public,
                 weight=settings.weight,
+                null_spellings=null_spellings,
+                step=finding.step if is_judged else None,
+                digits=finding.digits,
+                value_class=finding.value_class,
             )
         )
     related, kept = apply_relations(columns, relations)
     return TableSchema(name=table, columns=related, unit=unit, relations=kept)
 
 
-def _output_type(spark_type: str, kind: Kind, format: str | None) -> str:
-    if not spark_type.startswith(_TEXT_TYPES):
+def _output_type(
+    spark_type: str,
+    kind: Kind,
+    format: str | None,
+    null_spellings: tuple[tuple[str | None, float], ...],
+    text_target: bool,
+) -> str:
+    """The type of a column that was a string in a text file: its own where that loses nothing of value.
+
+    In a text target Spark would write 12.5 for `12.50`, 1.0E7 for `10000000.0` and its own form of timestamps:
+    strings keep them.
+    """
+    if not spark_type.startswith(_TEXT_TYPES) or any(word and word.strip() for word, _ in null_spellings):
         return spark_type
+    first = None if format is None else format.partition("|")[0]
     match kind:
-        case Kind.INTEGER:
+        case Kind.INTEGER if format is None:
             return "bigint"
-        case Kind.REAL:
+        case Kind.INTEGER | Kind.REAL if not text_target and _is_plain(format):
             return "double"
-        case Kind.DATE if format in (None, ISO_DATE):
+        case Kind.DATE if first in (None, ISO_DATE):
             return "date"
-        case Kind.TIMESTAMP if format in (None, ISO_TIMESTAMP):
+        case Kind.TIMESTAMP if not text_target and re.fullmatch(_ISO_MOMENT, first or ISO_TIMESTAMP):
             return "timestamp"
         case _:
             return "string"
 
 
+def _is_plain(format: str | None) -> bool:
+    """Whether numbers have no marks but a point, and no more digits than they need."""
+    if format is None:
+        return True
+    if is_clock(format):
+        return False
+    form = number_format(format)
+    return form.exponent is None and replace(form, always=0, maybe=0) == NumberFormat()
+
+
+def _bounds(
+    kind: Kind, format: str | None, settings: ColumnSettings
+) -> tuple[float | None, float | None]:
+    """Declared bounds; those of a day for times of day."""
+    is_time = kind in (Kind.INTEGER, Kind.REAL) and format is not None and is_clock(format)
+    if not is_time or format is None or "J" in format or (settings.lower, settings.upper) != (None, None):
+        lower, upper = (
+            None if bound is None else number_of(bound, kind) for bound in (settings.lower, settings.upper)
+        )
+        return lower, upper
+    units = SECONDS_A_DAY // smallest_step(format)
+    return 0.0, float(units - 1 if kind is Kind.INTEGER else units)
+
+
 def _categories(spark_type: str, kind: Kind, settings: ColumnSettings) -> tuple[str, ...] | None:
     if settings.categories is None and kind is Kind.BOOLEAN and spark_type == "boolean":
         return ("false", "true")
-    return settings.categories
+    if settings.categories is None:
+        return None
+    return tuple(spelled(category, spark_type) for category in settings.categories)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from synth.core.digits import ending, endings_of
 from synth.core.feature import Feature
 from synth.core.schema import TableSchema
 from synth.prepare.features import grid_for, numbers_of, strings_of
@@ -48,10 +49,20 @@ class Tally:
         null = np.isnan(numbers)
         n_null = int(np.count_nonzero(null))
         self.nulls += n_null
-        self._waiting.append(grid_for(feature.column).cell(numbers[~null] if n_null else numbers))
+        known = numbers[~null] if n_null else numbers
+        self._waiting.append(grid_for(feature.column).cell(known))
+        self._count_endings(known, feature)
         self._n_waiting += len(numbers) - n_null
         if self._n_waiting >= _BUFFERED:
             self._settle()
+
+    def _count_endings(self, numbers: NDArray[np.float64], feature: Feature) -> None:
+        column = feature.column
+        names = endings_of(column.kind, column.decimals)
+        if names and column.edges is None:
+            counts = np.bincount(ending(numbers, column.kind, column.decimals), minlength=len(names))
+            # A Counter adds up; what no value ends in is not worth a record.
+            self.categories.update({name: n for name, n in zip(names, counts.tolist(), strict=True) if n})
 
     def _settle(self) -> None:
         """Count what waits: many cells at once cost less than few at a time."""
@@ -131,7 +142,8 @@ class FeatureSummary:
     """Exact counts of one feature.
 
     Attributes:
-      categories: of a categorical feature, the more frequent of them at least.
+      categories: of a categorical feature, the more frequent of them at least; of a binned one, how its
+        values end (`synth.core.digits`).
       cells, counts: int64 [m], occupied grid cells in order with their counts, of a binned one.
     """
 

@@ -21,11 +21,14 @@ class PaidCounts:
       event's `sensitivity` (L2), whatever the choice of the vectors.
     """
 
-    def __init__(self, event: DiscreteGaussian | NoPrivacy, receipt: Receipt) -> None:
+    def __init__(self, event: DiscreteGaussian | NoPrivacy, receipt: Receipt, *, used: int = 0) -> None:
+        """Args:
+        used: queries of the event that were asked before, by a run whose answers are kept.
+        """
         _check_paid(event, receipt)
         self._event = event
         self._entry = receipt.entry
-        self._left = event.count if isinstance(event, DiscreteGaussian) else None
+        self._left = event.count - used if isinstance(event, DiscreteGaussian) else None
 
     @property
     def scale(self) -> float:
@@ -53,6 +56,20 @@ class PaidCounts:
         noise = discrete_gaussian(self.scale, times * counts.size).reshape(times, *counts.shape)
         return Released(counts + noise.sum(axis=0) / times, self._entry)
 
+    def each(self, counts: NDArray[np.int64]) -> Released[NDArray[np.float64]]:
+        """Each count with its own noise, each a query of its own. [n] -> float64 [n].
+
+        Guarantee: n of the event's queries; one privacy unit may move every count by the sensitivity.
+        Raises: ValueError if fewer than n queries are left; nothing is drawn then.
+        """
+        if self._left is None:
+            return Released(counts.astype(np.float64), self._entry)
+        if counts.size > self._left:
+            raise ValueError(f"{counts.size} queries asked, {self._left} left of those that were paid for")
+        self._left -= counts.size
+        noise = discrete_gaussian(self.scale, counts.size)
+        return Released((counts + noise).astype(np.float64), self._entry)
+
 
 class PaidChoices:
     """Chooses candidates by their scores until an event's choices are used up.
@@ -62,13 +79,13 @@ class PaidChoices:
     """
 
     def __init__(
-        self, event: ExponentialMechanism | NoPrivacy, receipt: Receipt, *, sensitivity: int
+        self, event: ExponentialMechanism | NoPrivacy, receipt: Receipt, *, sensitivity: int, used: int = 0
     ) -> None:
         _check_paid(event, receipt)
         self._event = event
         self._entry = receipt.entry
         self._sensitivity = sensitivity
-        self._left = event.count if isinstance(event, ExponentialMechanism) else None
+        self._left = event.count - used if isinstance(event, ExponentialMechanism) else None
 
     @property
     def scale(self) -> float:

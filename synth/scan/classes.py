@@ -1,6 +1,7 @@
 """Value classes: every value of every column falls into exactly one, whatever else the table holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -8,67 +9,25 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.scan import validators
+from synth.scan.amounts import MAYBE_AMOUNT, classify_amounts
 from synth.scan.given_names import GIVEN_NAMES
-
-_PADS = ("padded", "bare", "two")
-"""How the day and the month of a date are written: with a leading zero, with one digit, or the value
-shows neither because both have two digits."""
-
-REALS = tuple(f"real_{places}" for places in range(1, 7))
-"""Numbers with that many digits after the point; more digits, or an exponent, are `real_many`."""
-
-VALUE_CLASSES: tuple[str, ...] = (
-    "null",
-    "blank",
-    "missing_word",
-    "opaque",
-    "email",
-    "url",
-    "uuid",
-    "ip_address",
-    "iban_valid",
-    "iban_like",
-    "ssn_valid",
-    "ssn_like",
-    "card_valid",
-    "card_like",
-    "phone",
-    "digits_9",
-    "digits_10_to_12",
-    "digits_13_to_19",
-    "digits_zero_padded",
-    "integer",
-    *REALS,
-    "real_many",
-    "number_grouped",
-    "digits_and_marks",
-    "boolean_word",
-    "date_iso",
-    "date_compact",
-    "date_ymd_slash",
-    *(f"date_{order}_slash_{pad}" for order in ("mdy", "dmy", "either") for pad in _PADS),
-    *(f"date_dmy_dot_{pad}" for pad in _PADS),
-    *(f"date_{order}_dash" for order in ("mdy", "dmy", "either")),
-    "date_other",
-    "timestamp_space",
-    "timestamp_minutes",
-    "timestamp_t",
-    "timestamp_tz",
-    "timestamp_other",
-    "full_name",
-    "person_name",
-    "street_address",
-    "number_and_words",
-    "code",
-    "mixed_text",
-    "words",
-    "other_text",
-    "long_text",
+from synth.scan.matching import NONE, Codes, bools, first_match, lengths, look_up, matches, positions
+from synth.scan.moments import classify_named_moments, classify_numeric_moments, moment_grains
+from synth.scan.numerals import classify_exponents, classify_reals, classify_whole
+from synth.scan.spellings import (
+    CODE,
+    INFINITE,
+    INFINITIES,
+    LETTER,
+    LETTERS,
+    MISSING,
+    MISSING_WORDS,
+    TRUE_FALSE,
+    VALUE_CLASSES,
 )
-"""Public and in fixed order: a class is stored as its position. `*_valid` means that the checksum or the
-number rules hold too, `*_like` that only the pattern does."""
 
-CODE = {name: code for code, name in enumerate(VALUE_CLASSES)}
+__all__ = ["CODE", "LONG_TEXT_BYTES", "VALUE_CLASSES", "class_counts", "classify"]
+
 LONG_TEXT_BYTES = 64
 
 _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -85,12 +44,7 @@ _PHONE = (
     r"|^0\d{1,4}[ /-]\d{3,4}([ -]?\d{2,4}){0,2}$|^1-\d{3}-\d{3}-\d{4}( ?x\d{1,5})?$"
 )
 _CARD = r"^\d{4}([ -])\d{4}[ -]\d{4}[ -]\d{4}$|^3\d{3}[ -]\d{6}[ -]\d{5}$"
-_ISO_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*\.?"
-_GROUPED = (
-    r"^[$€£]? ?[+-]?\d{1,3}([.,]\d{3})+([.,]\d+)?[%€]?$|^[$€£] ?-?\d+(\.\d+)?$"
-    r"|^[+-]?\d+([.,]\d+)?[%€]$|^[+-]?\d+,\d+$"
-)
+_BROKEN_NUMBER = r"^[+-]?\d{1,3}([.,]\d{3}){2,}([.,]\d+)?$"
 # Such as "José Eduardo181", "Gómez206", "O'Brien, Mary J.", "van der Berg".
 _NAME_WORD = rf"(\p{{Lu}}[{_LETTER}'.-]*\d*|de|da|del|der|den|di|la|le|van|von|bin|al|y)"
 _PERSON = rf"^{_NAME_WORD}([ ,]+{_NAME_WORD})*$"
@@ -101,37 +55,18 @@ _STREET = (
     r"|^[A-Za-z\x{80}-\x{10FFFF} .-]+(straße|strasse|str\.|weg|gasse|allee|platz) \d+ ?[a-z]?$"
     r"|^(rue|avenue|calle|via|viale|po box|p\.o\. box) .*\d+.*$|^\d{1,4},? (rue|avenue|boulevard) .+$"
 )
+_MAYBE_MOMENT = r"^\d{1,4}[/.:-]\d|(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|^\d{4}-?[QW]\d|^Q\d \d{4}"
 
 # The first rule that matches decides. Values without letters, with letters and digits, with letters only.
 _MARKS_RULES = (
-    (rf"^{_ISO_DAY}$", "date_iso"),
-    (r"^\d{4}/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])$", "date_ymd_slash"),
-    (rf"^{_ISO_DAY} ([01]\d|2[0-3]):[0-5]\d:[0-5]\d$", "timestamp_space"),
-    (rf"^{_ISO_DAY} ([01]\d|2[0-3]):[0-5]\d$", "timestamp_minutes"),
-    (rf"^{_ISO_DAY} \d\d:\d\d", "timestamp_other"),
-    (r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4},? \d{1,2}:\d\d", "timestamp_other"),
     (r"^\d{3}-\d{2}-\d{4}$|^\d{3} \d{2} \d{4}$", "ssn_like"),
     (_CARD, "card_like"),
     (rf"^{_OCTET}(\.{_OCTET}){{3}}$", "ip_address"),
     (r"^\d{5}-\d{4}$", "digits_and_marks"),
     (_PHONE, "phone"),
     (r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}$", "date_other"),
-    (_GROUPED, "number_grouped"),
-    (r"\d", "digits_and_marks"),
-    (r"^([?*.-]|--+|\.\.+)$", "missing_word"),
 )
-_MIXED_RULES = (
-    (r"^[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+$", "real_many"),
-    (_UUID, "uuid"),
-    (_EMAIL, "email"),
-    (_URL, "url"),
-    (rf"^{_ISO_DAY}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d$", "timestamp_t"),
-    (rf"^{_ISO_DAY}T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$", "timestamp_tz"),
-    (
-        rf"^{_ISO_DAY}[T ]\d\d:\d\d|(?i)^\d{{1,4}}[/.-]\d{{1,2}}[/.-]\d{{1,4}},? \d{{1,2}}:\d\d",
-        "timestamp_other",
-    ),
-    (rf"(?i)^\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}$|^{_MONTH} \d{{1,2}},? \d{{4}}$", "date_other"),
+_CODE_RULES = (
     (_PHONE, "phone"),
     (_IBAN, "iban_like"),
     (r"^[A-Z0-9/._-]+$", "code"),
@@ -140,18 +75,25 @@ _MIXED_RULES = (
     (rf"^\d{{1,6}}[A-Za-z]? [{_LETTER}][{_LETTER}\d .,'#/-]*$", "number_and_words"),
     (r"^\S+$", "code"),
 )
+_MIXED_RULES = ((_UUID, "uuid"), (_EMAIL, "email"), (_URL, "url"))
 _LETTER_RULES = (
     (_EMAIL, "email"),
     (_URL, "url"),
-    (r"(?i)^(true|false|yes|no|y|n)$", "boolean_word"),
     (r"(?i)^(na|n/a|nan|null|none|nil|missing|unknown|not available)$", "missing_word"),
-    (r"^[A-Z]$", "words"),
+    (r"^\pL$", "words"),
     (_PERSON, "person_name"),
     (rf"^[{_LETTER}'.,/&() -]+$", "words"),
 )
+_CAPITALS_FIRST = r"^(?P<letters>[A-Z]{1,4})(?P<digits>\d{1,10})$"
+_DIGITS_FIRST = r"^(?P<digits>\d{1,6})(?P<letters>[A-Z]{1,2})$"
+_HEXADECIMAL = r"^[0-9a-f]{8}([0-9a-f]{4})*$"
+_WORDS = (*MISSING_WORDS, *INFINITIES, *LETTERS)
+_WORD_CODES = look_up(CODE, (*MISSING, *INFINITE, *LETTER))
+_TRUTHS = tuple(name.removeprefix("word ") for name in TRUE_FALSE)
+_TRUTH_CODES = look_up(CODE, TRUE_FALSE)
 
 
-def classify(array: pa.Array) -> NDArray[np.uint8]:
+def classify(array: pa.Array) -> NDArray[np.uint16]:
     """The class code of every value. [n] -> [n].
 
     Strings are judged by their text without surrounding blanks; numbers, dates, timestamps and booleans
@@ -162,14 +104,20 @@ def classify(array: pa.Array) -> NDArray[np.uint8]:
     kind = array.type
     if pa.types.is_dictionary(kind):
         return classify(array.cast(kind.value_type))
-    if constant := _class_of_type(kind):
-        return np.where(_bools(array.is_null()), CODE["null"], CODE[constant]).astype(np.uint8)
+    null = bools(array.is_null())
+    if pa.types.is_timestamp(kind):
+        return _with_null(_moments(array), null)
     if pa.types.is_floating(kind):
-        array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, kind))
+        return _with_null(_floats(array), null)
+    if constant := _class_of_type(kind):
+        return _with_null(np.full(len(array), CODE[constant], dtype=np.int32), null)
     encoded = array.dictionary_encode()
-    distinct = _classify_texts(encoded.dictionary.cast(pa.string()))
+    texts = encoded.dictionary.cast(pa.string())
+    if pa.types.is_decimal(kind):
+        texts = _without_scale(texts)
+    distinct = _classify_texts(texts)
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-    return np.append(distinct, np.uint8(CODE["null"]))[codes]
+    return np.append(distinct, CODE["null"]).astype(np.uint16)[codes]
 
 
 def class_counts(array: pa.Array) -> NDArray[np.int64]:
@@ -180,17 +128,29 @@ def class_counts(array: pa.Array) -> NDArray[np.int64]:
     return np.bincount(classify(array), minlength=len(VALUE_CLASSES)).astype(np.int64)
 
 
+def _without_scale(texts: pa.Array) -> pa.Array:
+    """Decimals without the zeros that only fill their type's scale, and without powers of ten."""
+    small = np.flatnonzero(matches(texts, "E"))
+    if small.size:
+        spelled = texts.to_pylist()
+        for place in small.tolist():
+            spelled[place] = f"{Decimal(spelled[place]):f}"
+        texts = pa.array(spelled, pa.string())
+    texts = pc.replace_substring_regex(texts, r"(\.\d*?)0+$", r"\1")
+    return pc.replace_substring_regex(texts, r"\.$", "")
+
+
+def _with_null(codes: Codes, null: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    return np.where(null, CODE["null"], codes).astype(np.uint16)
+
+
 def _class_of_type(kind: pa.DataType) -> str | None:
     """The class of all non-null values of an Arrow type; None if it depends on the value."""
-    if pa.types.is_boolean(kind):
-        return "boolean_word"
     if pa.types.is_date(kind):
         return "date_iso"
-    if pa.types.is_timestamp(kind):
-        return "timestamp_space"
     by_value = (
         pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
         or pa.types.is_decimal(kind)
         or pa.types.is_string(kind)
         or pa.types.is_large_string(kind)
@@ -198,62 +158,123 @@ def _class_of_type(kind: pa.DataType) -> str | None:
     return None if by_value else "opaque"
 
 
-def _classify_texts(texts: pa.Array) -> NDArray[np.uint8]:
+def _moments(array: pa.Array) -> Codes:
+    micros = array.cast(pa.timestamp("us", tz=array.type.tz), safe=False).cast(pa.int64())
+    known = np.asarray(micros.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
+    seconds, within = np.divmod(known, 1_000_000)
+    return moment_grains(seconds, within)
+
+
+def _floats(array: pa.Array) -> Codes:
+    """Codes of floats by their shortest decimals; NaN and infinities have classes of their own."""
+    encoded = array.dictionary_encode()
+    distinct = encoded.dictionary
+    numbers = np.asarray(distinct.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    codes = _classify_texts(distinct.cast(pa.string()))
+    # Arrow writes large numbers with a power of ten.
+    whole = np.flatnonzero((np.abs(numbers) < 2.0**53) & (numbers == np.floor(numbers)))
+    if whole.size:
+        codes[whole] = _classify_texts(pa.array(numbers[whole].astype(np.int64)).cast(pa.string()))
+    large = np.flatnonzero((np.abs(numbers) >= 1e9) & (np.abs(numbers) < 1e15) & (numbers != np.floor(numbers)))
+    for places in range(6, 0, -1):
+        exact = large[np.round(numbers[large], places) == numbers[large]]
+        codes[exact] = CODE[f"real_{places}"]
+    codes[np.isnan(numbers)] = CODE["nan"]
+    codes[np.isposinf(numbers)] = CODE["infinite inf"]
+    codes[np.isneginf(numbers)] = CODE["infinite -inf"]
+    places = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    return codes[places] if len(codes) else np.zeros(len(array), dtype=np.int32)
+
+
+def _classify_texts(texts: pa.Array) -> Codes:
     """Class codes of non-null strings."""
+    is_empty = lengths(texts) == 0
     texts = pc.ascii_trim_whitespace(texts)
-    codes = np.full(len(texts), CODE["other_text"], dtype=np.uint8)
-    has_letter = _matches(texts, r"\pL")
-    has_digit = _matches(texts, r"[0-9]")
-    lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
-    is_long = (lengths > LONG_TEXT_BYTES) | (has_letter & _matches(texts, r"^(\S+\s+){7}"))
+    codes = np.full(len(texts), CODE["other_text"], dtype=np.int32)
+    has_letter = matches(texts, r"\pL")
+    has_digit = matches(texts, r"[0-9]")
+    size = lengths(texts)
+    is_long = (size > LONG_TEXT_BYTES) | (has_letter & matches(texts, r"^(\S+\s+){7}"))
     for mask, classify_group in (
         (is_long, _classify_long),
-        (~is_long & ~has_letter, _classify_marks),
+        (~is_long & ~has_letter & has_digit, _classify_marks),
         (~is_long & has_letter & has_digit, _classify_mixed),
-        (~is_long & has_letter & ~has_digit, _classify_letters),
+        (~is_long & ~has_digit, _classify_words),
     ):
         if mask.any():
             codes[mask] = classify_group(texts.filter(pa.array(mask)))
-    codes[lengths == 0] = CODE["blank"]
+    codes[size == 0] = CODE["blank"]
+    codes[is_empty] = CODE["empty"]
     return codes
 
 
-def _classify_long(texts: pa.Array) -> NDArray[np.uint8]:
-    return _first_match(texts, ((_URL, "url"), (_EMAIL, "email")), "long_text")
+def _classify_long(texts: pa.Array) -> Codes:
+    return first_match(texts, ((_URL, "url"), (_EMAIL, "email")), "long_text")
 
 
-def _classify_marks(texts: pa.Array) -> NDArray[np.uint8]:
+def _classify_marks(texts: pa.Array) -> Codes:
     """Digits and marks, no letters: numbers, dates, phones and the like."""
-    codes = np.full(len(texts), CODE["other_text"], dtype=np.uint8)
-    whole = _matches(texts, r"^[+-]?\d+$")
-    real = ~whole & _matches(texts, r"^[+-]?(\d+\.\d*|\.\d+)$")
-    date = ~whole & ~real & _matches(texts, r"^\d{1,2}([/.-])\d{1,2}[/.-]\d{4}$")
-    if whole.any():
-        codes[whole] = _classify_digits(texts.filter(pa.array(whole)))
-    if real.any():
-        codes[real] = _classify_reals(texts.filter(pa.array(real)))
-    if date.any():
-        codes[date] = _classify_dates(texts.filter(pa.array(date)))
-    rest = ~whole & ~real & ~date
-    if rest.any():
-        codes[rest] = _classify_marked(texts.filter(pa.array(rest)))
+    codes = np.full(len(texts), CODE["digits_and_marks"], dtype=np.int32)
+    whole = matches(texts, r"^[+-]?\d+$")
+    real = ~whole & matches(texts, r"^[+-]?(\d+\.\d*|\.\d+)$")
+    rest = ~whole & ~real
+    for mask, classify_group in ((whole, _classify_digits), (real, classify_reals), (rest, _classify_marked)):
+        if mask.any():
+            codes[mask] = classify_group(texts.filter(pa.array(mask)))
     return codes
 
 
-def _classify_marked(texts: pa.Array) -> NDArray[np.uint8]:
-    codes = _first_match(texts, _MARKS_RULES, "other_text")
+def _classify_marked(texts: pa.Array) -> Codes:
+    codes = classify_numeric_moments(texts)
+    left = np.flatnonzero(codes == NONE)
+    if left.size:
+        rest = texts.take(pa.array(left))
+        found = first_match(rest, _MARKS_RULES, "digits_and_marks")
+        loose = np.flatnonzero(found == CODE["digits_and_marks"])
+        if loose.size:
+            found[loose] = _classify_loose(rest.take(pa.array(loose)))
+        codes[left] = found
     _refine(codes, texts, "ssn_like", "ssn_valid", validators.ssn)
     _refine(codes, texts, "card_like", "card_valid", lambda part: validators.luhn(_only_digits(part)))
-    loose = codes == CODE["digits_and_marks"]
-    if loose.any():
-        codes[loose] = np.where(
-            validators.ipv6(texts.filter(pa.array(loose))), CODE["ip_address"], codes[loose]
-        )
     return codes
 
 
-def _classify_mixed(texts: pa.Array) -> NDArray[np.uint8]:
-    codes = _first_match(texts, _MIXED_RULES, "mixed_text")
+def _classify_loose(texts: pa.Array) -> Codes:
+    """Amounts, broken numbers, network addresses, or any other digits and marks."""
+    codes = classify_amounts(texts)
+    broken = matches(texts, _BROKEN_NUMBER)
+    other = np.where(broken, CODE["number_grouped"], CODE["digits_and_marks"])
+    other = np.where(validators.ipv6(texts), CODE["ip_address"], other)
+    return np.where(codes == NONE, other, codes).astype(np.int32)
+
+
+def _classify_mixed(texts: pa.Array) -> Codes:
+    codes = classify_exponents(texts)
+    for pattern, classify_group in (
+        (_MAYBE_MOMENT, _classify_dated),
+        (MAYBE_AMOUNT, classify_amounts),
+    ):
+        left = np.flatnonzero(codes == NONE)
+        rest = texts.take(pa.array(left))
+        hit = matches(rest, pattern)
+        if hit.any():
+            codes[left[hit]] = classify_group(rest.filter(pa.array(hit)))
+    left = np.flatnonzero(codes == NONE)
+    if left.size:
+        codes[left] = _classify_words_and_digits(texts.take(pa.array(left)))
+    return codes
+
+
+def _classify_dated(texts: pa.Array) -> Codes:
+    codes = classify_numeric_moments(texts)
+    left = np.flatnonzero(codes == NONE)
+    if left.size:
+        codes[left] = classify_named_moments(texts.take(pa.array(left)))
+    return codes
+
+
+def _classify_words_and_digits(texts: pa.Array) -> Codes:
+    codes = first_match(texts, (*_MIXED_RULES, *_CODE_RULES), "mixed_text")
     _refine(
         codes,
         texts,
@@ -263,59 +284,54 @@ def _classify_mixed(texts: pa.Array) -> NDArray[np.uint8]:
     )
     _refine(codes, texts, "person_name", "full_name", _has_given_name)
     _refine(codes, texts, "code", "ip_address", validators.ipv6)
+    is_code = (codes == CODE["code"]) | (codes == CODE["person_name"])
+    if is_code.any():
+        codes[is_code] = _shapes(texts.filter(pa.array(is_code)), codes[is_code])
     return codes
 
 
-def _classify_letters(texts: pa.Array) -> NDArray[np.uint8]:
-    codes = _first_match(texts, _LETTER_RULES, "other_text")
-    _refine(codes, texts, "person_name", "full_name", _has_given_name)
+def _shapes(texts: pa.Array, codes: Codes) -> Codes:
+    """Codes of one word by the shape of its letters and digits; others keep their code."""
+    for pattern, name in ((_CAPITALS_FIRST, "code_A{0}_D{1}"), (_DIGITS_FIRST, "code_D{1}_A{0}")):
+        parts = pc.extract_regex(texts, pattern)
+        hit = np.flatnonzero(bools(parts.is_valid()))
+        if hit.size:
+            found = parts.take(pa.array(hit))
+            letters, digits = lengths(found.field("letters")), lengths(found.field("digits"))
+            table = np.array([[CODE.get(name.format(a, b), NONE) for b in range(11)] for a in range(5)])
+            codes[hit] = table[letters, digits]
+    hexadecimal = np.flatnonzero((codes == CODE["code"]) & matches(texts, _HEXADECIMAL))
+    if hexadecimal.size:
+        size = lengths(texts.take(pa.array(hexadecimal)))
+        codes[hexadecimal] = [CODE.get(f"hex_{length}", CODE["code"]) for length in size.tolist()]
     return codes
 
 
-def _classify_digits(texts: pa.Array) -> NDArray[np.uint8]:
+def _classify_words(texts: pa.Array) -> Codes:
+    """Letters and marks, no digits."""
+    known = positions(texts, _WORDS)
+    codes = np.where(known == NONE, NONE, _WORD_CODES[known]).astype(np.int32)
+    truth = positions(pc.ascii_lower(texts), _TRUTHS)
+    codes = np.where((codes == NONE) & (truth != NONE), _TRUTH_CODES[truth], codes).astype(np.int32)
+    left = np.flatnonzero(codes == NONE)
+    if left.size:
+        rest = texts.take(pa.array(left))
+        found = first_match(rest, _LETTER_RULES, "other_text")
+        _refine(found, rest, "person_name", "full_name", _has_given_name)
+        codes[left] = found
+    return codes
+
+
+def _classify_digits(texts: pa.Array) -> Codes:
     """Whole numbers, with or without a sign."""
-    codes = _first_match(
-        texts,
-        (
-            (r"^0\d", "digits_zero_padded"),
-            (r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$", "date_compact"),
-            (r"^\d{9}$", "digits_9"),
-            (r"^\d{10,12}$", "digits_10_to_12"),
-            (r"^(4\d{12}|4\d{15}|4\d{18}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6\d{15})$", "card_like"),
-            (r"^\d{13,19}$", "digits_13_to_19"),
-        ),
-        "integer",
-    )
+    codes = classify_whole(texts)
     _refine(codes, texts, "card_like", "card_valid", validators.luhn)
     # Bare digits are a card only by their checksum; with blanks or dashes the pattern says more.
-    codes[codes == CODE["card_like"]] = CODE["digits_13_to_19"]
+    lone = np.flatnonzero(codes == CODE["card_like"])
+    if lone.size:
+        size = lengths(texts.take(pa.array(lone)))
+        codes[lone] = [CODE[f"digits_{length}"] for length in size.tolist()]
     return codes
-
-
-def _classify_reals(texts: pa.Array) -> NDArray[np.uint8]:
-    places = pc.subtract(pc.subtract(pc.binary_length(texts), pc.find_substring(texts, ".")), 1)
-    position = np.maximum(places.to_numpy(zero_copy_only=False), 1)
-    return np.where(position > len(REALS), CODE["real_many"], CODE[REALS[0]] + position - 1).astype(np.uint8)
-
-
-def _classify_dates(texts: pa.Array) -> NDArray[np.uint8]:
-    """Two small numbers and a year of four digits, such as 5/25/1989 or 25.05.1989."""
-    parts = pc.extract_regex(texts, r"^(?P<first>\d+)(?P<mark>[/.-])(?P<second>\d+)(?P<mark2>[/.-])")
-    first, second, mark, mark2 = (parts.field(name) for name in ("first", "second", "mark", "mark2"))
-    a, b = (part.cast(pa.int32()).to_numpy(zero_copy_only=False) for part in (first, second))
-    order = np.select([(a <= 12) & (b <= 12), a <= 12, b <= 12], [2, 0, 1])
-    padded = _matches(first, "^0") | _matches(second, "^0")
-    bare = _matches(first, "^.$") | _matches(second, "^.$")
-    pad = np.select([padded, bare], [0, 1], 2)
-    codes = np.select(
-        [_bools(pc.equal(mark, "/")), _bools(pc.equal(mark, "-"))],
-        [CODE["date_mdy_slash_padded"] + 3 * order + pad, CODE["date_mdy_dash"] + order],
-        CODE["date_dmy_dot_padded"] + pad,
-    )
-    is_date = _bools(pc.equal(mark, mark2)) & (np.minimum(a, b) >= 1) & (np.minimum(a, b) <= 12)
-    is_date &= np.maximum(a, b) <= 31
-    is_date &= _bools(pc.not_equal(mark, ".")) | (b <= 12)
-    return np.where(is_date, codes, CODE["digits_and_marks"]).astype(np.uint8)
 
 
 def _has_given_name(texts: pa.Array) -> NDArray[np.bool_]:
@@ -323,15 +339,11 @@ def _has_given_name(texts: pa.Array) -> NDArray[np.bool_]:
     words = r"^(?P<first>\pL+)\d* +\S|^\S+, +(?P<second>\pL+)"
     parts = pc.extract_regex(texts, words)
     known = [pc.is_in(parts.field(name), value_set=GIVEN_NAMES) for name in ("first", "second")]
-    return _bools(pc.fill_null(pc.or_(*(pc.fill_null(part, False) for part in known)), False))
+    return bools(pc.fill_null(pc.or_(*(pc.fill_null(part, False) for part in known)), False))
 
 
 def _refine(
-    codes: NDArray[np.uint8],
-    texts: pa.Array,
-    loose: str,
-    strict: str,
-    holds: Callable[[pa.Array], NDArray[np.bool_]],
+    codes: Codes, texts: pa.Array, loose: str, strict: str, holds: Callable[[pa.Array], NDArray[np.bool_]]
 ) -> None:
     """Turn the loose class into the strict one where `holds` says so, in place."""
     candidates = codes == CODE[loose]
@@ -340,27 +352,5 @@ def _refine(
         codes[candidates] = np.where(good, CODE[strict], CODE[loose])
 
 
-def _first_match(texts: pa.Array, rules: Sequence[tuple[str, str]], default: str) -> NDArray[np.uint8]:
-    """The class of the first rule whose pattern matches; each pattern sees only what is left."""
-    codes = np.full(len(texts), CODE[default], dtype=np.uint8)
-    left = np.arange(len(texts))
-    for pattern, name in rules:
-        hit = _matches(texts, pattern)
-        if hit.any():
-            codes[left[hit]] = CODE[name]
-            left, texts = left[~hit], texts.filter(pa.array(~hit))
-        if not left.size:
-            break
-    return codes
-
-
 def _only_digits(texts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(texts, r"\D", "")
-
-
-def _matches(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
-    return _bools(pc.match_substring_regex(texts, pattern))
-
-
-def _bools(array: pa.Array) -> NDArray[np.bool_]:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.bool_)

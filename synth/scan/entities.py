@@ -5,15 +5,19 @@ from dataclasses import dataclass
 
 from synth.core.entity import Entity
 from synth.core.schema import Kind
-from synth.scan.classes import REALS, VALUE_CLASSES
+from synth.scan import spellings
+from synth.scan.spellings import CALENDARS, LENGTHS, REALS, VALUE_CLASSES, ZERO_PADDED
 
 _DATES = tuple(name for name in VALUE_CLASSES if name.startswith("date_"))
 _TIMESTAMPS = tuple(name for name in VALUE_CLASSES if name.startswith("timestamp_"))
-_REALS = (*REALS, "real_many", "number_grouped", "integer")
-_DIGITS = ("digits_9", "digits_10_to_12", "digits_13_to_19", "digits_zero_padded")
-_NAMES = ("full_name", "person_name", "words")
-_CODES = ("code", "digits_and_marks", *_DIGITS)
-_PLACES = (*_NAMES, "code", "mixed_text", "other_text", "long_text")
+_INTEGER = (*LENGTHS, "integer_long", *spellings.SIGNED, "month_compact")
+_REALS = (*spellings.FRACTIONS, "real_whole", "number_grouped", *spellings.AMOUNTS["0"], *_INTEGER)
+_DIGITS = (*spellings.DIGITS, *CALENDARS, *ZERO_PADDED)
+_INITIALS = tuple(name for name in spellings.LETTER if name[-1] not in "YNTFyntf")
+"""Initials are names; a lone Y or N answers a question."""
+_NAMES = ("full_name", "person_name", "words", *_INITIALS)
+_CODES = (*spellings.CODES, "digits_and_marks", *_DIGITS)
+_PLACES = (*_NAMES, *spellings.CODES, "mixed_text", "other_text", "long_text")
 
 # A name such as `has_email` or `phone_verified` speaks of the column beside it.
 _ABOUT_ANOTHER = frozenset(
@@ -60,7 +64,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     EntitySpec(
         entity=Entity.SSN,
         telling=("ssn_valid", "ssn_like"),
-        possible=("digits_9", "digits_zero_padded", "integer", "code"),
+        possible=("digits_9", *ZERO_PADDED, *_INTEGER, *spellings.CODES),
         checked=("ssn_valid",),
         within=("ssn", "socialsecurity", "nationalid", "nationalinsurance", "taxid", "nino"),
         whole=("sin", "tin"),
@@ -68,7 +72,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     EntitySpec(
         entity=Entity.CREDIT_CARD,
         telling=("card_valid", "card_like"),
-        possible=("digits_13_to_19",),
+        possible=(*spellings.DIGITS[4:], "epoch_ms", "epoch_us", "timestamp_compact"),
         checked=("card_valid",),
         within=("creditcard", "debitcard", "cardnumber", "cardno", "cardnum", "ccnumber", "ccnum", "ccno"),
         whole=("cc", "pan", "card"),
@@ -76,7 +80,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     EntitySpec(
         entity=Entity.PHONE,
         telling=("phone",),
-        possible=("digits_9", "digits_10_to_12", "digits_13_to_19", "digits_zero_padded", "digits_and_marks"),
+        possible=(*_DIGITS, *LENGTHS[6:], "digits_and_marks"),
         within=("phone", "telephone", "mobile", "cellphone", "fax", "msisdn"),
         whole=("tel", "cell"),
     ),
@@ -101,12 +105,12 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.PASSPORT,
-        possible=(*_CODES, "integer", "iban_like"),
+        possible=(*_CODES, *_INTEGER, "iban_like"),
         within=("passport",),
     ),
     EntitySpec(
         entity=Entity.DRIVER_LICENCE,
-        possible=(*_CODES, "integer", "mixed_text"),
+        possible=(*_CODES, *_INTEGER, "mixed_text"),
         within=(
             "driverlicence",
             "driverlicense",
@@ -123,7 +127,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.ACCOUNT_NUMBER,
-        possible=(*_CODES, "integer", "iban_like", "iban_valid", "card_valid"),
+        possible=(*_CODES, *_INTEGER, "iban_like", "iban_valid", "card_valid"),
         within=(
             "accountnumber",
             "accountno",
@@ -140,7 +144,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.RECORD_ID,
-        possible=(*_CODES, "integer", "person_name", "words", "card_valid", "date_compact"),
+        possible=(*_CODES, *_INTEGER, "person_name", "words", "card_valid", "uuid"),
         within=(
             "patientid",
             "customerid",
@@ -169,7 +173,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.USERNAME,
-        possible=("code", "person_name", "full_name", "words", "email"),
+        possible=(*spellings.CODES, "person_name", "full_name", "words", "email"),
         within=("username", "loginname", "screenname", "nickname"),
         whole=("login", "user"),
     ),
@@ -239,7 +243,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.POSTCODE,
-        possible=("integer", *_CODES, "mixed_text", "phone", "person_name"),
+        possible=(*_INTEGER, *_CODES, "mixed_text", "phone", "person_name"),
         within=("zip", "zipcode", "postcode", "postalcode", "postal", "plz"),
     ),
     EntitySpec(entity=Entity.LATITUDE, possible=(*_REALS, "digits_and_marks"), within=("lat", "latitude")),
@@ -250,10 +254,10 @@ CATALOGUE: tuple[EntitySpec, ...] = (
         whole=("long",),
     ),
     EntitySpec(entity=Entity.CITY, possible=_PLACES, within=("city", "town", "municipality")),
-    EntitySpec(entity=Entity.COUNTY, possible=(*_PLACES, "integer"), within=("county",)),
+    EntitySpec(entity=Entity.COUNTY, possible=(*_PLACES, *_INTEGER), within=("county",)),
     EntitySpec(
         entity=Entity.STATE,
-        possible=(*_PLACES, "integer"),
+        possible=(*_PLACES, *_INTEGER),
         within=("homestate", "statecode", "statename", "addressstate", "usstate", "province"),
         whole=("state",),
     ),

@@ -11,9 +11,10 @@ from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian
 from synth.privacy.entry import Receipt
 from synth.privacy.released import Released
-from synth.scan.classes import VALUE_CLASSES
+from synth.scan.calendars import usual_date_format
 from synth.scan.evidence import ClassCounts
-from synth.scan.judge import judge, usual_date_format
+from synth.scan.judge import judge
+from synth.scan.spellings import VALUE_CLASSES
 
 
 def release_findings(

@@ -3,7 +3,6 @@
 All of it is post-processing: nothing here sees a value or an exact count.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -11,46 +10,32 @@ from synth.config.sections import ColumnSettings, Scan
 from synth.core.entity import Entity
 from synth.core.finding import Finding
 from synth.core.schema import Kind
-from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
-from synth.scan.classes import REALS
+from synth.lake.columns import ISO_DATE
+from synth.scan.calendars import Calendar, dates, moments, numbers_as_calendar, times, typed_moments
 from synth.scan.entities import CATALOGUE, EntitySpec, name_words
-from synth.scan.evidence import ClassCounts
+from synth.scan.evidence import ClassCounts, other_values
+from synth.scan.pictures import decimals_of, numbers
+from synth.scan.spellings import (
+    DIGITS_OF_CLASS,
+    LENGTHS,
+    LETTER,
+    NO_VALUE,
+    TRUTHS,
+    written_null,
+)
 
-INTEGERS = ("integer", "digits_9", "digits_10_to_12", "digits_13_to_19", "card_valid", "date_compact")
-NUMBERS = (*INTEGERS, *REALS, "real_many", "digits_zero_padded")
-_FEW = 0.02  # share below which reals among integers, or leading zeros, are strays
-# Standard deviations of noise by which dates stand out: in the best of a dozen formats of one column,
-# and in the formats that are then summed over all columns.
-_OWN_FORMAT, _ANY_FORMAT = 4.0, 3.0
+_STRANGE = 0.01  # share from which what is no number tells of the column
+_SHORT = 0.95  # share of one and two digits that makes numbers few
+_ALL_STRANGE = 0.2  # share of what is no number that makes words of all
+_NAMED_WIDTH = 4  # digits of a code that can be named one by one
 _DATE_ENTITIES = (Entity.BIRTH_DATE, Entity.DEATH_DATE)
 _UNREADABLE = ("number_grouped", "date_other", "timestamp_other")
-
-DATE_FORMATS: dict[str, tuple[str, ...]] = {
-    ISO_DATE: ("date_iso",),
-    "%Y%m%d": ("date_compact",),
-    "%Y/%m/%d": ("date_ymd_slash",),
-    **{
-        date_format: tuple(f"date_{order}_slash_{pad}" for order in orders for pad in pads)
-        for date_format, orders, pads in (
-            ("%m/%d/%Y", ("mdy", "either"), ("padded", "two")),
-            ("%-m/%-d/%Y", ("mdy", "either"), ("bare", "two")),
-            ("%d/%m/%Y", ("dmy", "either"), ("padded", "two")),
-            ("%-d/%-m/%Y", ("dmy", "either"), ("bare", "two")),
-        )
-    },
-    "%d.%m.%Y": ("date_dmy_dot_padded", "date_dmy_dot_two"),
-    "%-d.%-m.%Y": ("date_dmy_dot_bare", "date_dmy_dot_two"),
-    "%m-%d-%Y": ("date_mdy_dash", "date_either_dash"),
-    "%d-%m-%Y": ("date_dmy_dash", "date_either_dash"),
-}
-"""strptime format -> the classes of the dates that it writes."""
-
-_TIMESTAMP_FORMATS: dict[str, tuple[str, ...]] = {
-    ISO_TIMESTAMP: ("timestamp_space",),
-    "%Y-%m-%d %H:%M": ("timestamp_minutes",),
-    "%Y-%m-%dT%H:%M:%S": ("timestamp_t",),
-    "%Y-%m-%dT%H:%M:%SZ": ("timestamp_tz",),
-}
+_PAIRS = (
+    *(tuple(f"word {word}" for word in pair) for pair in TRUTHS),
+    *((f"letter {yes}", f"letter {no}") for yes, no in ("YN", "yn", "TF", "tf")),
+)
+_SURE_A_CODE = 4.0  # noise scales of rows that each code would have if all of its width occurred
+_FLOATS = ("float", "double")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +65,10 @@ def judge(
       flagged and keep the kind of their values.
     """
     declared = declared or ColumnSettings()
-    personal = _personal(name_words(column), counts, declared, settings)
-    kind = declared.kind or _kind(spark_type, counts, declared, personal)
+    words = name_words(column)
+    personal = _personal(words, counts, declared, settings)
+    kind = declared.kind or _kind(spark_type, counts, declared, personal, words)
+    written = _written(kind, spark_type, counts, words, usual_format)
     return Finding(
         column=column,
         kind=kind,
@@ -90,8 +77,12 @@ def judge(
         null_share=counts.null_share,
         confidence=personal.confidence if personal else 0.0,
         evidence=personal.evidence if personal else (),
-        decimals=_decimals(spark_type, counts, declared) if kind is Kind.REAL else None,
-        format=_format(kind, spark_type, counts, declared, usual_format),
+        decimals=written.decimals if declared.decimals is None else declared.decimals,
+        format=written.format if declared.format is None else declared.format,
+        step=written.step,
+        null_spellings=_null_spellings(kind, spark_type, counts),
+        digits=_digits(counts) if kind.is_made_up else (),
+        value_class=_value_class(counts) if kind.is_made_up else None,
     )
 
 
@@ -152,13 +143,24 @@ def _weigh(spec: EntitySpec, words: tuple[str, ...], counts: ClassCounts) -> _Pe
     )
 
 
-def _kind(spark_type: str, counts: ClassCounts, declared: ColumnSettings, personal: _Personal | None) -> Kind:
+def _kind(
+    spark_type: str,
+    counts: ClassCounts,
+    declared: ColumnSettings,
+    personal: _Personal | None,
+    words: tuple[str, ...],
+) -> Kind:
     if declared.categories is not None:
         return Kind.CATEGORICAL
     spec = _spec(personal.entity) if personal else None
     if spec is not None and spec.entity.is_direct:
         return spec.kind
-    if (typed := _kind_of_type(spark_type)) is not None:
+    typed = _kind_of_type(spark_type)
+    if typed in (None, Kind.INTEGER, Kind.REAL) and not spark_type.startswith("decimal"):
+        found = numbers_as_calendar(counts, words)
+        if found is not None:
+            return Kind.DATE if found[1] else Kind.TIMESTAMP
+    if typed is not None:
         return typed
     kind = _kind_of_texts(counts, spec)
     has_bounds = declared.lower is not None or declared.upper is not None
@@ -192,76 +194,147 @@ def _kind_of_type(spark_type: str) -> Kind | None:
 
 
 def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
-    undamaged = counts.n_values - counts.seen(["number_grouped"])
-    if counts.most(_TIMESTAMP_FORMATS[_best(_TIMESTAMP_FORMATS, counts)], of=counts.n_values):
+    if counts.most(moments(counts).classes, of=counts.n_values):
         return Kind.TIMESTAMP
     if spec is not None and spec.entity in _DATE_ENTITIES and not counts.surely_hold(_UNREADABLE, 0.5):
         return Kind.DATE
-    if counts.most(DATE_FORMATS[_best(DATE_FORMATS, counts)], of=counts.n_values):
+    if counts.most(dates(counts).classes, of=counts.n_values):
         return Kind.DATE
-    if counts.most(["boolean_word"], of=counts.n_values):
+    if counts.most(times(counts).classes, of=counts.n_values):
+        return _number_kind(counts)
+    if _is_boolean(counts):
         return Kind.BOOLEAN
-    # Numbers that a spreadsheet broke leave a column numeric, as long as enough whole ones are left to learn.
-    if counts.most(NUMBERS, of=undamaged, least=0.25):
-        # Leading zeros are lost in numbers, and codes such as 01013 are not numbers.
-        return Kind.CATEGORICAL if counts.surely_hold(["digits_zero_padded"], _FEW) else _number_kind(counts)
-    if counts.surely_hold(_UNREADABLE, 0.0) and counts.share((*_UNREADABLE, *NUMBERS)) >= 0.5:
+    if (kind := _kind_of_numbers(counts)) is not None:
+        return kind
+    broken = (*_UNREADABLE, *numbers(counts).damaged)
+    if counts.surely_hold(broken, 0.0) and counts.share((*broken, *numbers(counts).classes)) >= 0.5:
         return Kind.TEXT
     return Kind.TEXT if counts.surely_hold(["long_text"], 0.5) else Kind.CATEGORICAL
 
 
+def _is_boolean(counts: ClassCounts) -> bool:
+    """Whether both words of a pair occur, and hardly anything else: a lone `n` says nothing."""
+    return any(
+        all(counts.surely_hold([word], 0.0) for word in pair) and counts.most(pair, of=counts.n_values)
+        for pair in _PAIRS
+    )
+
+
+def _kind_of_numbers(counts: ClassCounts) -> Kind | None:
+    """The kind of a column of numbers, possibly with letters or a few words among them; None if it is none.
+
+    Numbers that a spreadsheet broke leave a column numeric, as long as enough whole ones are left to learn.
+    """
+    found = numbers(counts)
+    letters = sum(counts.sure(LETTER).values())
+    undamaged = counts.n_values - counts.seen(found.damaged) - letters
+    if not counts.most(found.classes, of=undamaged, least=0.25):
+        return None
+    strange = other_values(frozenset((*found.classes, *found.damaged)))
+    held = max(counts.n_values, 1)
+    if counts.surely_hold(strange, _STRANGE):
+        small = counts.seen((*LENGTHS[:2], "integer_minus"))
+        if small >= _SHORT * counts.seen(found.classes) or letters >= 0.5 * held:
+            return Kind.CATEGORICAL
+        if counts.seen(strange) - letters >= _ALL_STRANGE * held:
+            return Kind.CATEGORICAL
+    if found.width is None:
+        return _number_kind(counts)
+    # Codes with leading zeros: few enough are named one by one; of the others the shape is kept.
+    can_name = counts.n_values > _SURE_A_CODE * counts.noise_scale * 10.0**found.width
+    if found.width == 0 or (found.width <= _NAMED_WIDTH and can_name):
+        return Kind.CATEGORICAL
+    return Kind.INTEGER
+
+
 def _number_kind(counts: ClassCounts) -> Kind:
-    return Kind.REAL if counts.surely_hold((*REALS, "real_many"), _FEW) else Kind.INTEGER
+    if counts.most(times(counts).classes, of=counts.n_values):
+        return Kind.REAL if times(counts).decimals else Kind.INTEGER
+    return Kind.INTEGER if numbers(counts).is_whole else Kind.REAL
 
 
-def _decimals(spark_type: str, counts: ClassCounts, declared: ColumnSettings) -> int | None:
-    """The fewest digits after the point that 19 numbers in 20 make do with; None if they need too many."""
-    if declared.decimals is not None:
-        return declared.decimals
-    if spark_type.startswith("decimal("):
-        return int(spark_type.rstrip(")").split(",")[1])
-    for places in range(len(REALS) + 1):
-        if not counts.surely_hold((*REALS[places:], "real_many"), 0.05):
-            return places
-    return None
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    decimals: int | None = None
+    format: str | None = None
+    step: float | None = None
 
 
-def _format(
-    kind: Kind, spark_type: str, counts: ClassCounts, declared: ColumnSettings, usual_format: str
-) -> str | None:
-    if declared.format is not None or _kind_of_type(spark_type) is not None:
-        return declared.format
+def _written(
+    kind: Kind, spark_type: str, counts: ClassCounts, words: tuple[str, ...], usual_format: str
+) -> _Written:
+    """How the values of a binned column are written."""
+    typed = _kind_of_type(spark_type)
     match kind:
-        case Kind.DATE:
-            best = _best(DATE_FORMATS, counts)
-            return best if counts.height(DATE_FORMATS[best]) > _OWN_FORMAT else usual_format
-        case Kind.TIMESTAMP:
-            return _best(_TIMESTAMP_FORMATS, counts)
-        case (
-            Kind.CATEGORICAL
-            | Kind.ORDERED
-            | Kind.BOOLEAN
-            | Kind.INTEGER
-            | Kind.REAL
-            | Kind.TEXT
-            | Kind.ID
-            | Kind.PLACE
-        ):
-            return None
+        case Kind.DATE | Kind.TIMESTAMP if typed in (Kind.DATE, Kind.TIMESTAMP):
+            if kind is Kind.DATE or typed is Kind.DATE:
+                return _Written()
+            return _of_calendar(typed_moments(counts))
+        case Kind.DATE | Kind.TIMESTAMP:
+            found = numbers_as_calendar(counts, words)
+            if found is not None:
+                return _of_calendar(found[0])
+            if typed is not None:
+                return _Written()
+            return _of_calendar(dates(counts, usual_format) if kind is Kind.DATE else moments(counts))
+        case Kind.INTEGER | Kind.REAL if typed is not None:
+            return _Written(decimals=_decimals(spark_type, counts) if kind is Kind.REAL else None)
+        case Kind.INTEGER | Kind.REAL:
+            clock = times(counts)
+            if counts.most(clock.classes, of=counts.n_values):
+                return _of_calendar(clock)
+            found_numbers = numbers(counts)
+            decimals = found_numbers.decimals if kind is Kind.REAL else None
+            return _Written(decimals=decimals, format=found_numbers.picture)
+        case Kind.CATEGORICAL | Kind.ORDERED | Kind.BOOLEAN | Kind.TEXT | Kind.ID | Kind.PLACE:
+            return _Written()
         case _:
             assert_never(kind)
 
 
-def usual_date_format(columns: Iterable[ClassCounts]) -> str:
-    """How most of a table's dates are written, judged from all columns together; ISO if there are none."""
-    totals = dict.fromkeys(DATE_FORMATS, 0.0)
-    for counts in columns:
-        for date_format, classes in DATE_FORMATS.items():
-            if counts.height(classes) > _ANY_FORMAT:
-                totals[date_format] += counts.raw(classes)
-    return max(totals, key=lambda date_format: totals[date_format])
+def _of_calendar(calendar: Calendar) -> _Written:
+    return _Written(decimals=calendar.decimals, format=calendar.format, step=calendar.step)
 
 
-def _best(formats: dict[str, tuple[str, ...]], counts: ClassCounts) -> str:
-    """The format that writes most of the values; the first one if several do."""
-    return max(formats, key=lambda date_format: counts.raw(formats[date_format]))
+def _decimals(spark_type: str, counts: ClassCounts) -> int | None:
+    """The digits after the point of a typed column of reals."""
+    found = decimals_of(counts)
+    if spark_type.startswith("decimal("):
+        scale = int(spark_type.rstrip(")").split(",")[1])
+        return scale if found is None else min(scale, found)
+    return found
+
+
+def _null_spellings(
+    kind: Kind, spark_type: str, counts: ClassCounts
+) -> tuple[tuple[str | None, float], ...]:
+    """How the missing values of a binned column are written; empty if all of them are null."""
+    if not kind.is_binned or not (_kind_of_type(spark_type) is None or spark_type in _FLOATS):
+        return ()
+    letters = LETTER if kind in (Kind.INTEGER, Kind.REAL) else ()
+    found: dict[str | None, float] = {}
+    for name, count in counts.sure((*NO_VALUE, *letters)).items():
+        word = written_null(name)
+        found[word] = found.get(word, 0.0) + count
+    if set(found) <= {None}:
+        return ()
+    total = sum(found.values())
+    return tuple((word, round(count / total, 4)) for word, count in found.items())
+
+
+def _digits(counts: ClassCounts) -> tuple[tuple[int, float], ...]:
+    """Shares of the numbers of digits of a column of whole numbers that is made up."""
+    lengths: dict[int, float] = {}
+    for length, classes in DIGITS_OF_CLASS.items():
+        if (count := counts.seen(classes)) > 0:
+            lengths[length] = count
+    total = sum(lengths.values())
+    if total < 0.5 * counts.n_values or total <= 0:
+        return ()
+    return tuple((length, round(count / total, 4)) for length, count in lengths.items())
+
+
+def _value_class(counts: ClassCounts) -> str | None:
+    """The class of most values; None if no class stands out."""
+    sure = counts.sure(other_values(frozenset()))
+    return max(sure, key=lambda name: sure[name]) if sure else None

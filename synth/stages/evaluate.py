@@ -3,6 +3,7 @@
 from typing import Any
 
 from synth.core.tie import Tie
+from synth.core.usability import Usability
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json, write_artifact
 from synth.models.artifact import model_description
@@ -13,7 +14,8 @@ def evaluate(run: Run) -> None:
     """Compare the synthetic table with the real one; the report is for the trusted side."""
     from synth.evaluate.report import write_report
     from synth.evaluate.spark import evaluate
-    from synth.lake.tables import read_table, readable_errors
+    from synth.lake.readable import readable_errors
+    from synth.lake.tables import read_table
 
     config = run.config
     manifest = run.manifest()
@@ -26,7 +28,7 @@ def evaluate(run: Run) -> None:
     with run.stage("evaluate", None, None) as stage:
         assert stage is not None
         with readable_errors(config.source):
-            real = read_table(run.spark, config.source)
+            real = run.asked_for(read_table(run.spark, config.source))
             synthetic = run.read_target()
             holdout = None
             if config.evaluate.holdout is not None:
@@ -40,7 +42,7 @@ def evaluate(run: Run) -> None:
                 lambda line: run.say(f"evaluate: {line}"),
             )
         with write_artifact(run.workspace.report, None) as folder:
-            write_report(folder, evaluation, run.statement(), config.name, _ties(run))
+            write_report(folder, evaluation, run.statement(), config.name, _ties(run), _usability(run))
         report = read_json(run.workspace.report / "report.json")
         stage.internal_metrics(_scores(report))
         stage.internal_artifact(run.workspace.report / "report.html")
@@ -50,6 +52,10 @@ def evaluate(run: Run) -> None:
 def _ties(run: Run) -> tuple[Tie, ...]:
     """The ties of the released model, if it is one that ties pairs of columns."""
     return tuple(Tie(**tie) for tie in model_description(run.workspace.model).get("ties", ()))
+
+
+def _usability(run: Run) -> Usability:
+    return Usability.from_dict(read_json(run.workspace.generated / "generated.json")["usability"])
 
 
 def _scores(report: dict[str, Any]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from synth.errors import ConfigError
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.run import Run
 from synth.stages.prepare import check_unique
+from synth.stages.usability import table_usability
 
 
 def generate(run: Run) -> None:
@@ -26,8 +27,9 @@ def generate(run: Run) -> None:
         partitions = tuple(n for n in partition_columns(source, config.source) if n in columns)
         target = target.model_copy(update={"partition_by": partitions})
     starting = starting_of(config.generate, manifest)
+    sampler = load_sampler(run.workspace.model)
     try:
-        load_sampler(run.workspace.model).starting(starting.first, starting.temperature)
+        sampler.starting(starting.first, starting.temperature)
     except ValueError as error:
         raise ConfigError(f"generate: {error}") from error
     with run.stage("generate", None, None) as stage:
@@ -44,17 +46,24 @@ def generate(run: Run) -> None:
             partitions=config.generate.partitions,
             starting=starting,
         )
-        run.say(f"generate: {rows} rows into {target.place}")
+        usability = table_usability(run, manifest, sampler)
+        run.say(f"generate: {rows} rows into {target.place}; judged by released figures: {usability}")
         properties = {
             "lakesynth.privacy": run.spent().in_words(str(config.privacy.privacy_unit)),
             "lakesynth.source": config.name,
             "lakesynth.model": artifact_digest(run.workspace.model),
             "lakesynth.seed": str(config.generate.seed),
+            "lakesynth.usability": str(usability),
         }
         if not starting.is_plain:
             properties["lakesynth.starting"] = json.dumps(starting.to_dict())
         write_table(frame, target, expected_rows=rows, properties=properties)
         with write_artifact(run.workspace.generated, None) as folder:
-            write_json(folder / "generated.json", {"target": target.model_dump(), "rows": rows, **properties})
-        stage.metrics({"rows": rows})
+            told = {"usability": usability.to_dict()}
+            write_json(
+                folder / "generated.json",
+                {"target": target.model_dump(), "rows": rows, **told, **properties},
+            )
+        stage.metrics({"rows": rows, "is_usable": float(usability.is_usable)})
+        stage.parameters({"usability": str(usability)[:500]})
         stage.artifact(run.workspace.generated / "generated.json")

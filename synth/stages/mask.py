@@ -9,7 +9,7 @@ from synth.run import Run
 
 def mask(run: Run) -> None:
     """Write a masked copy of the source; it is pseudonymous, not differentially private."""
-    from synth.lake.tables import readable_errors
+    from synth.lake.readable import readable_errors
     from synth.lake.targets import write_table
     from synth.mask.operators import plan_masks
     from synth.mask.spark import masked

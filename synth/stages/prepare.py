@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from synth import spending
@@ -12,6 +13,7 @@ from synth.core.schema import TableSchema
 from synth.errors import ConfigError
 from synth.generate.made_up import most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
+from synth.prepare.declarations import unlikely_declarations
 from synth.prepare.plan import PreparePlan
 from synth.prepare.schema import Field, resolve_schema
 from synth.run import Run
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 def prepare(run: Run) -> None:
     """Find categories and bins privately, and write the coded table."""
     from synth.generate.spark import check_derived
-    from synth.lake.tables import readable_errors
+    from synth.lake.readable import readable_errors
     from synth.prepare.spark import fields_of, write_codes
 
     config = run.config
@@ -41,7 +43,9 @@ def prepare(run: Run) -> None:
     check_derived(frame, schema.columns)
     check_unique(schema, config.generate.rows)
     upstream = artifact_digest(run.workspace.findings)
-    key = run.key("prepare", config.prepare, config.relations, run.declared_columns, upstream)
+    key = run.key(
+        "prepare", PreparedManifest.FORM, config.prepare, config.relations, run.declared_columns, upstream
+    )
     with run.stage("prepare", run.workspace.prepared, key) as stage:
         if stage is None:
             return
@@ -58,6 +62,8 @@ def prepare(run: Run) -> None:
                     "no value of any column could be named under the budget; raise privacy.epsilon, or "
                     "declare columns.NAME.categories"
                 )
+            for line in unlikely_declarations(manifest):
+                run.say(f"prepare: {line}")
             run.say(f"prepare: encoding into {manifest.domain.total} codes")
             with write_artifact(run.workspace.prepared, key) as folder:
                 write_json(folder / "prepared.json", manifest.to_dict())
@@ -84,7 +90,7 @@ def planned_queries(run: Run) -> PreparePlan:
 
 
 def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> TableSchema:
-    return resolve_schema(
+    schema = resolve_schema(
         config.name,
         fields,
         findings,
@@ -92,12 +98,27 @@ def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> Tabl
         config.privacy.privacy_unit,
         config.relations,
         untyped_source=config.source.table is None and config.source.format == "csv",
+        text_target=config.target.table is None and config.target.format == "csv",
     )
+    asked = config.privacy.partitions
+    return schema if asked is None else _with_given(schema, asked.column)
+
+
+def _with_given(schema: TableSchema, partition: str) -> TableSchema:
+    """The schema whose partition column has its named values alone, and no null among them."""
+    columns = (
+        replace(c, nullable=False, null_share=0.0, constant=len(c.categories or ()) == 1)
+        if c.name == partition
+        else c
+        for c in schema.columns
+    )
+    return replace(schema, columns=tuple(columns))
 
 
 def _plan(run: Run, schema: TableSchema, findings: Findings) -> PreparePlan:
     privacy = run.privacy
-    mu, delta = spending.stage_mu(privacy, privacy.split.prepare), spending.selection_delta(privacy)
+    share = spending.prepare_share(privacy, findings.n_rows)
+    mu, delta = spending.stage_mu(privacy, share), spending.selection_delta(privacy)
     return PreparePlan.of(schema, run.config.prepare, mu, delta, findings.n_rows)
 
 
@@ -123,7 +144,9 @@ def _paid(
     events = plan.events()
     run.check("prepare", events)
     run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
-    summary = collect_summary(source, schema, pruned=plan.pruned(), max_distinct=config.prepare.max_distinct)
+    summary = collect_summary(
+        source, schema, pruned=plan.pruned(schema), max_distinct=config.prepare.max_distinct
+    )
     receipt = run.reserve("prepare", events)
     manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
     run.settle(receipt, key, manifest.to_dict())

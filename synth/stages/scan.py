@@ -33,7 +33,7 @@ def scan(run: Run) -> None:
 
 def _paid(run: Run, frame: "DataFrame", key: str | None) -> Findings:
     """Findings that are drawn anew, and charged."""
-    from synth.lake.tables import readable_errors
+    from synth.lake.readable import readable_errors
     from synth.scan.findings import release_findings
     from synth.scan.spark import collect_class_counts
 

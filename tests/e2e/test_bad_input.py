@@ -89,7 +89,80 @@ def existing(folder: Path) -> dict[str, Any]:
     return good(folder)
 
 
+def files(*tables: pa.Table, **log: str) -> Callable[[Path], dict[str, Any]]:
+    """A folder of Parquet files, with the log that a table format keeps beside them."""
+
+    def write(folder: Path) -> dict[str, Any]:
+        (folder / "source").mkdir()
+        for number, table in enumerate(tables):
+            pq.write_table(table, folder / "source" / f"{number}.parquet")
+        for name in log.values():
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "source" / name).write_text("{}", encoding="utf-8")
+        return {"path": str(folder / "source")}
+
+    return write
+
+
+def two_csv(first: str, second: str) -> Callable[[Path], dict[str, Any]]:
+    def write(folder: Path) -> dict[str, Any]:
+        (folder / "source").mkdir()
+        for number, text in enumerate((first, second)):
+            (folder / "source" / f"{number}.csv").write_text(text, encoding="utf-8")
+        return {"path": str(folder / "source"), "format": "csv"}
+
+    return write
+
+
+def numbers(kind: pa.DataType, name: str = "digit") -> pa.Table:
+    return plain().set_column(1, name, pa.array([n % 7 for n in range(3000)]).cast(kind))
+
+
 CASES = {
+    "a Delta table": Case("holds a table of Delta", files(plain(), log="_delta_log/0.json")),
+    "an Iceberg table": Case("holds a table of Iceberg", files(plain(), log="metadata/v1.metadata.json")),
+    "a Hudi table": Case("holds a table of Hudi", files(plain(), log=".hoodie/hoodie.properties")),
+    "int in one file and long in another": Case(
+        "different types, such as int and long", files(numbers(pa.int32()), numbers(pa.int64()))
+    ),
+    "nanoseconds": Case("Spark does not read", files(numbers(pa.timestamp("ns")))),
+    "times of day": Case("does not read", files(numbers(pa.int64()).append_column(
+        "t", pa.array(range(3000)).cast(pa.time64("us"))))),
+    "half floats": Case("does not read", files(numbers(pa.float64()).append_column(
+        "h", pa.array([1.0] * 3000).cast(pa.float16())))),
+    "binary": Case("which is not read", files(plain().append_column("b", pa.array([b"b"] * 3000)))),
+    "names that differ in case alone": Case(
+        "differ in case alone", files(plain().append_column("DIGIT", pa.array(range(3000))))
+    ),
+    "names that differ in case in one file": Case(
+        "differ in case alone", files(plain(9000), plain(10).append_column("DIGIT", pa.array(range(10))))
+    ),
+    "semicolons": Case('source.options.sep: ";"', csv((HEADER + LINES).replace(",", ";"))),
+    "no header": Case("begin with values", csv(f"2.5,{SECRET},4\n" + LINES)),
+    "another order": Case("in another order", two_csv(HEADER + LINES, f"name,number,digit\n{SECRET},4,4\n")),
+    "other columns": Case("other columns", two_csv(HEADER + LINES, f"number,name,more\n1,{SECRET},4\n")),
+    "a repeated header": Case("its header again", csv(HEADER + LINES + HEADER)),
+    "a kind that a type cannot have": Case(
+        "columns.digit.kind", files(plain()), sections={"columns": {"digit": {"kind": "date"}}}
+    ),
+    "categories that a type cannot have": Case(
+        "columns.digit.categories: 'a' is no value of type bigint", files(plain()),
+        sections={"columns": {"digit": {"categories": ["a"]}, "name": {"lower": "2020-01-01"}}},
+    ),
+    "a column named like a part of another": Case(
+        "learned as 'day month'",
+        files(numbers(pa.int32()).append_column("day", pa.array(range(3000), pa.int32()).cast(pa.date32()))
+              .append_column("day month", pa.array(range(3000)))),
+        sections={"columns": {"day": {"parts": ["month"]}}},
+    ),
+    "a partition of another spelling": Case(
+        "privacy.partitions.values: '01' is written '1'", files(plain()),
+        overrides=("privacy.partitions={column: digit, values: [01]}",),
+    ),
+    "a partition without rows": Case(
+        "no rows", files(plain()), overrides=("privacy.partitions={column: digit, values: [9]}",)
+    ),
+    "a key that is there twice": Case("there twice", overrides=("privacy={epsilon: 1, epsilon: 50}",)),
     "an unknown key": Case("train.stepz: unknown key", overrides=("train.stepz=3",)),
     "an unknown section": Case("training: unknown key", overrides=("training.steps=3",)),
     "a word for a number": Case("train.steps", overrides=("train.steps=many",)),

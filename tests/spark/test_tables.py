@@ -11,6 +11,7 @@ from synth.config.sections import ColumnSettings, Source, Target
 from synth.core.schema import PrivacyUnit
 from synth.errors import ConfigError, SourceError
 from synth.lake import tables, targets
+from synth.lake.readable import readable_errors
 
 pytestmark = pytest.mark.spark
 
@@ -40,7 +41,7 @@ def test_a_csv_with_a_torn_line_is_one_readable_error(spark: Any, tmp_path: Path
     frame = tables.read_table(spark, source)
     with (
         pytest.raises(SourceError, match="does not fit its header") as caught,
-        tables.readable_errors(source),
+        readable_errors(source),
     ):
         frame.select("b").toArrow()
     assert (
@@ -73,7 +74,7 @@ def test_corrupt_parquet_is_readable_wherever_it_breaks(spark: Any, tmp_path: Pa
         path = tmp_path / f"{name}.parquet"
         path.write_bytes(damaged)
         source = Source(path=str(path))
-        with pytest.raises(SourceError, match="replace that file"), tables.readable_errors(source):
+        with pytest.raises(SourceError, match="replace that file"), readable_errors(source):
             tables.read_table(spark, source).count()
 
 
@@ -156,3 +157,63 @@ def test_the_fingerprint_changes_with_the_input_only(spark: Any, tmp_path: Path)
     assert tables.partition_columns(frame, source) == ("kind",)
     rows(spark, 10).write.partitionBy("kind").mode("append").parquet(source.path)
     assert tables.fingerprint(tables.read_table(spark, source), source) != before
+
+
+@pytest.mark.parametrize(
+    ("values", "asked", "kind"),
+    [
+        (("2026-11-25", "2026-11-26"), "2026-11-25", "date"),
+        (("20261125", "20261126"), "20261125", "int"),
+        (("2026-11-25 00:00:00", "2026-11-25 10:30:00"), "2026-11-25 00:00:00", "timestamp"),
+        (("001", "1"), "001", "string"),
+        (("true", "false"), "true", "boolean"),
+    ],
+)
+def test_a_partition_is_compared_in_its_own_type(
+    spark: Any, values: tuple[str, ...], asked: str, kind: str
+) -> None:
+    frame = spark.createDataFrame([(v,) for v in values], "`a.b` string").selectExpr(
+        f"cast(`a.b` AS {kind}) AS `a.b`"
+    )
+    found = tables.in_partitions(frame, "a.b", [asked]).selectExpr("cast(`a.b` AS string) AS v").collect()
+    assert [row.v for row in found] == [asked]
+    assert tables.empty_partitions(frame, "a.b", values) == []
+    other = tables.in_partitions(frame, "a.b", [asked])
+    assert tables.empty_partitions(other, "a.b", values) == [value for value in values if value != asked]
+
+
+def test_folders_of_partitions_decide_no_type(spark: Any, tmp_path: Path) -> None:
+    base = tmp_path / "month=7" / "t"
+    for day in ("001", "002"):
+        rows(spark, 3).coalesce(1).write.parquet(str(base / f"DAY={day}"))
+    source = Source(path=str(base))
+    frame = tables.read_table(spark, source)
+    assert dict(frame.dtypes)["DAY"] == "string"
+    assert {row.DAY for row in frame.select("DAY").collect()} == {"001", "002"}
+    assert tables.partition_columns(frame, source) == ("DAY",), "not month, which is above the table"
+
+
+@pytest.mark.parametrize("log", ["_delta_log", ".hoodie", "metadata/v1.metadata.json"])
+def test_a_folder_below_a_table_of_a_format_is_refused_too(spark: Any, tmp_path: Path, log: str) -> None:
+    rows(spark, 3).coalesce(1).write.parquet(str(tmp_path / "t" / "data" / "x"))
+    (tmp_path / "t" / log).mkdir(parents=True)
+    for path in ("t/data/x", "t/data", "t/*/x"):
+        with pytest.raises(SourceError, match=r"holds a table of .*; name it in source\.table"):
+            tables.read_table(spark, Source(path=str(tmp_path / path)))
+
+
+def test_any_error_of_a_reader_is_one_line_without_a_value(spark: Any) -> None:
+    source = Source(path="/d")
+    frame = spark.createDataFrame([("Xerxes",)], "v string")
+    for make in (
+        lambda: frame.selectExpr("cast(v AS int)").collect(),
+        lambda: frame.selectExpr("raise_error(v)").collect(),
+        lambda: tables.map_in_arrow(frame, lambda bs: (b.cast(None) for b in bs), "v string").collect(),
+    ):
+        with (
+            pytest.raises(SourceError, match="source /d could not be read") as caught,
+            readable_errors(source),
+        ):
+            make()
+        assert "Xerxes" not in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1

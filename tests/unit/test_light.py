@@ -9,7 +9,9 @@ import synth
 
 HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow", "jax", "mbi")
 LIGHT = ("stages", "core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
-NEEDS_SPARK = ("synth.lake.batches", "synth.lake.session", "synth.lake.tables", "synth.lake.targets")
+NEEDS_SPARK = tuple(
+    f"synth.lake.{name}" for name in ("batches", "csv_files", "readable", "session", "tables", "targets")
+)
 
 
 def light_modules() -> list[str]:

@@ -110,3 +110,14 @@ def test_equal_settings_have_equal_hashes(tmp_path: Path) -> None:
     same = load_config([written(tmp_path, MINIMAL + "train: {ranks: 2}\n")])
     other = load_config([written(tmp_path, MINIMAL)], ["train.ranks=3"])
     assert config_hash(one) == config_hash(same) != config_hash(other)
+
+
+def test_a_partition_that_was_asked_for_is_a_category_of_its_values(tmp_path: Path) -> None:
+    asked = MINIMAL + "privacy: {partitions: {column: DAY, values: [20261125, 20261126]}}\n"
+    config = load_config([written(tmp_path, asked)])
+    assert config.columns["DAY"].kind == "categorical"
+    assert config.columns["DAY"].categories == ("20261125", "20261126")
+    more = load_config([written(tmp_path, asked + "columns: {DAY: {kind: date, weight: 2}}\n")])
+    assert (more.columns["DAY"].kind, more.columns["DAY"].weight) == ("categorical", 2)
+    with pytest.raises(ConfigError, match=r"columns\.DAY\.parts: privacy\.partitions gives its values"):
+        load_config([written(tmp_path, asked + "columns: {DAY: {parts: [month], lower: 3}}\n")])

@@ -90,3 +90,11 @@ def test_a_start_survives_json() -> None:
     back = Starting.from_dict(json.loads(json.dumps(there.to_dict())))
     assert back.temperature == 0.7
     np.testing.assert_allclose(back.first[0], there.first[0])
+
+
+def test_a_value_is_found_however_its_type_spells_it() -> None:
+    plain = starting_of(Generate(fix={"member": "true"}), MANIFEST).first[3].tolist()
+    assert starting_of(Generate(fix={"member": "True"}), MANIFEST).first[3].tolist() == plain
+    assert starting_of(Generate(rebalance={"member": {"1": 1.0}}), MANIFEST).first[3].tolist() == plain
+    with pytest.raises(ConfigError, match="'yes' is no value of type boolean; write true or false"):
+        starting_of(Generate(fix={"member": "yes"}), MANIFEST)

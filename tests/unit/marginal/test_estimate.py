@@ -95,6 +95,45 @@ def test_what_is_not_measured_is_as_even_as_it_can_be() -> None:
         assert mutual_information(pairs[other, 3]) < 1e-9
 
 
+def of_one_hidden_value(columns: int, codes: int, n_rows: int, stddev: float) -> list[Measurement]:
+    """Noisy counts of columns that follow one hidden value, and of pairs at most three apart."""
+    rng = np.random.default_rng(0)
+    shares = 1.0 / np.arange(1, codes + 1) ** 1.5
+    hidden = rng.choice(codes, n_rows, p=shares / shares.sum())
+    table = [
+        np.where(rng.random(n_rows) < 0.95, hidden, rng.integers(codes, size=n_rows)) for _ in range(columns)
+    ]
+    near = [(a, b) for a, b in itertools.combinations(range(columns), 2) if b - a <= 3]
+    made = []
+    for scope in [*((c,) for c in range(columns)), *near]:
+        shape = (codes,) * len(scope)
+        cells = np.ravel_multi_index([table[c] for c in scope], shape)
+        exact = np.bincount(cells, minlength=codes ** len(scope)).reshape(shape)
+        made.append(Measurement(scope=scope, values=exact + stddev * rng.normal(size=shape), stddev=stddev))
+    return made
+
+
+@pytest.mark.parametrize(("columns", "codes"), [(5, 2), (5, 12), (14, 5), (20, 3)])
+@pytest.mark.parametrize("stddev", [3.0, 40.0])
+def test_columns_that_move_together_are_fitted_to_their_noise(
+    columns: int, codes: int, stddev: float
+) -> None:
+    measurements = of_one_hidden_value(columns, codes, 15_000, stddev)
+    found = estimate((codes,) * columns, measurements, n_rows=15_000)
+    assert found.converged
+    assert found.is_sound
+    assert found.objective < 0.75 * found.cells
+
+
+def test_a_fit_that_contradicts_its_measurements_is_not_sound() -> None:
+    contradicting = [
+        Measurement(scope=(0,), values=np.array([900.0, 100.0]), stddev=5.0),
+        Measurement(scope=(0, 1), values=np.array([[50.0, 50.0], [450.0, 450.0]]), stddev=5.0),
+        Measurement(scope=(1,), values=np.array([500.0, 500.0]), stddev=5.0),
+    ]
+    assert not estimate((2, 2), contradicting, n_rows=1000).is_sound
+
+
 def test_a_warm_start_needs_fewer_steps() -> None:
     measurements = measured(5.0)
     cold = estimate(SIZES, measurements, n_rows=N_ROWS, tolerance=1e-6)

@@ -5,16 +5,20 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from small import problem_of, table
 
-from synth.config.model import MarginalMethod
+from synth.config.model import MarginalMethod, MarginalSettings, MixtureSettings
 from synth.errors import BudgetExceeded
+from synth.marginal.answers import Answers, KeptCounts
 from synth.marginal.learn import learn, spec_of
 from synth.marginal.measure import Measurement, combined, noise_error, shared_out
+from synth.marginal.mixture import FittedMixture
 from synth.marginal.mst import spanning_tree
 from synth.marginal.pairs import pair_marginals
 from synth.marginal.plan import MeasuringPlan
-from synth.marginal.problem import Problem, score
+from synth.marginal.problem import Fitted, Problem, score
+from synth.models.mixture import pair_marginals as mixture_pairs
 from synth.privacy import accountant
 from synth.privacy.budget import Budget, DiscreteGaussian, Event, NoPrivacy
 from synth.privacy.entry import Receipt
@@ -22,6 +26,19 @@ from synth.privacy.policy import Cap
 from synth.privacy.queries import PaidCounts
 
 METHODS = list(MarginalMethod)
+
+
+def learned(
+    method: MarginalMethod, problem: Problem, plan: MeasuringPlan
+) -> tuple[dict[tuple[int, ...], NDArray[np.float64]], Fitted | FittedMixture]:
+    """Every pair under the model that a method learns, and the model."""
+    settings = MarginalSettings(method=method, mixture=MixtureSettings(fits=1, parts=16))
+    fitted = learn(settings, problem, plan, Receipt(entry=1, events=plan.charge))
+    if isinstance(fitted, FittedMixture):
+        return dict(mixture_pairs(fitted.mixture.parts)), fitted
+    return pair_marginals(fitted.tables), fitted
+
+
 BUDGET = Budget(epsilon=1.0, delta=1e-5)
 PRIOR = [DiscreteGaussian(scale=60.0, sensitivity=1, count=30)]
 
@@ -58,8 +75,7 @@ def test_an_entity_of_many_rows_gets_as_much_more_noise(method: MarginalMethod, 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_learns_the_ties_under_the_budget(method: MarginalMethod, problem: Problem) -> None:
     plan = plan_of(method, problem)
-    fitted = learn(method, problem, plan, Receipt(entry=1, events=plan.charge))
-    found = pair_marginals(fitted.tables)
+    found, _ = learned(method, problem, plan)
     distances, ties = [], []
     for scope, counts in problem.pairs.items():
         real = counts / counts.sum()
@@ -75,8 +91,7 @@ def test_without_privacy_the_tables_of_strong_ties_are_near_exact(
 ) -> None:
     plan = spec_of(method, 5, len(problem.pairs), 1).without_privacy()
     assert plan.charge == (NoPrivacy(),)
-    fitted = learn(method, problem, plan, Receipt(entry=1, events=plan.charge))
-    found = pair_marginals(fitted.tables)[0, 1]
+    found = learned(method, problem, plan)[0][0, 1]
     real = problem.pairs[0, 1] / problem.pairs[0, 1].sum()
     assert np.abs(found - real).sum() / 2 < 0.01
 
@@ -86,15 +101,20 @@ def test_no_method_draws_more_than_its_events(
     method: MarginalMethod, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: dict[Event, int] = {}
-    ask = PaidCounts.ask
+    ask, each = PaidCounts.ask, PaidCounts.each
 
     def counting(self: PaidCounts, counts: np.ndarray, times: int = 1) -> object:
         drawn[self._event] = drawn.get(self._event, 0) + times
         return ask(self, counts, times)
 
+    def counting_each(self: PaidCounts, counts: np.ndarray) -> object:
+        drawn[self._event] = drawn.get(self._event, 0) + counts.size
+        return each(self, counts)
+
     monkeypatch.setattr(PaidCounts, "ask", counting)
+    monkeypatch.setattr(PaidCounts, "each", counting_each)
     plan = plan_of(method, problem)
-    learn(method, problem, plan, Receipt(entry=1, events=plan.charge))
+    learned(method, problem, plan)
     for event, times in drawn.items():
         assert event in plan.charge
         assert isinstance(event, DiscreteGaussian)
@@ -106,16 +126,17 @@ def test_no_method_draws_more_than_its_events(
 
 def test_one_row_moves_each_score_by_at_most_one() -> None:
     rows = table(3000)
-    bare = PaidCounts(NoPrivacy(), Receipt(entry=1, events=(NoPrivacy(),)))
+    paid = PaidCounts(NoPrivacy(), Receipt(entry=1, events=(NoPrivacy(),)))
+    bare = KeptCounts(paid, "scores", Answers.unkept(1))
     reference = problem_of(rows)
     expected = {s: np.full(c.shape, 3000 / c.size) for s, c in reference.pairs.items()}
-    before = score(reference, expected, bare)
+    before = score(reference, reference.pairs, expected, bare)
     for n_rows in (1, 5):
         moved = []
         for seed in range(30):
             extra = np.repeat(table(3000)[seed : seed + 1], n_rows, axis=0)
             changed = problem_of(np.concatenate([rows, extra]), n_rows=3000)
-            after = score(changed, expected, bare)
+            after = score(changed, changed.pairs, expected, bare)
             moved += [abs(after[s] - before[s]) * 2 * 3000 for s in before]
         assert max(moved) == pytest.approx(n_rows)
 
@@ -123,7 +144,8 @@ def test_one_row_moves_each_score_by_at_most_one() -> None:
 def test_a_clique_that_would_be_too_large_is_not_chosen() -> None:
     small = problem_of(table(), max_cells=20)
     plan = spec_of(MarginalMethod.ROUNDS, 5, len(small.pairs), 1).without_privacy()
-    fitted = learn(MarginalMethod.ROUNDS, small, plan, Receipt(entry=1, events=plan.charge))
+    _, fitted = learned(MarginalMethod.ROUNDS, small, plan)
+    assert isinstance(fitted, Fitted)
     assert max(joint.size for _, joint in fitted.tables.families.values()) <= 20
 
 

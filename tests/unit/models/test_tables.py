@@ -11,6 +11,8 @@ from scipy.stats import chi2
 from synth.core.domain import Domain
 from synth.core.tie import Tie
 from synth.errors import ArtifactError
+from synth.lake.artifacts import read_json
+from synth.models.misfit import Misfit, ScopeMisfit
 from synth.models.sampler import load_sampler
 from synth.models.tables import (
     Factor,
@@ -157,7 +159,14 @@ def artifact() -> TablesArtifact:
     return TablesArtifact(
         tables=model()[0],
         ties=(Tie(first="a", second="b", strength=0.5),),
-        measured=(("a",), ("a", "b")),
+        fit=Misfit(
+            cells=20,
+            misfit_per_cell=1.5,
+            scopes=(
+                ScopeMisfit(columns=("a",), distance=0.01, noise=0.02),
+                ScopeMisfit(columns=("a", "b"), distance=0.1, noise=0.05),
+            ),
+        ),
         method="rounds",
         training=MeasuringRecord(
             is_private=True, statement="private", events={"cells": "e"}, entries=(1, 2), prepared="digest"
@@ -170,6 +179,9 @@ def test_an_artifact_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     loaded = TablesArtifact.load(tmp_path)
     assert loaded.ties == artifact().ties
     assert loaded.training == artifact().training
+    assert loaded.fit == artifact().fit
+    assert loaded.measured == (("a",), ("a", "b"))
+    assert read_json(tmp_path / "model.json")["fit"]["columns"] == {"a": 0.01}
     uniforms = np.random.default_rng(5).random((5000, 5))
     assert np.array_equal(
         load_sampler(tmp_path).sample(uniforms), TablesSampler(artifact().tables).sample(uniforms)

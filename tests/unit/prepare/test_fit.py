@@ -14,6 +14,7 @@ from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, Relations, TableSchema
+from synth.prepare.declarations import unlikely_declarations
 from synth.prepare.encode import encode
 from synth.prepare.fit import fit
 from synth.prepare.plan import PreparePlan
@@ -219,3 +220,41 @@ def test_the_fit_sees_the_summary_only_through_the_noise(
     assert fit_table(table(5_000), schema, mu=1.0) != fit_table(other, schema, mu=1.0)
     monkeypatch.setattr(noise, "noisy_counts", constant)
     assert fit_table(table(5_000), schema, mu=1.0) == fit_table(other, schema, mu=1.0)
+
+
+@pytest.mark.parametrize("mu", [None, 0.5])
+def test_values_outside_the_declared_categories_are_a_cell_of_their_own_and_told(
+    fit_table: Fit, mu: float | None
+) -> None:
+    state = Column(name="s", spark_type="string", kind=Kind.CATEGORICAL, categories=("NO", "SE"))
+    arrays = {"s": pa.array(["no"] * 800 + ["NO"] * 150 + ["SE"] * 50 + [None] * 100)}
+    manifest = fit_table(arrays, one(state), mu=mu)
+    found = book(manifest, "s")
+    assert found.outside == pytest.approx(0.8, abs=0.05)
+    assert found.counts[0] == pytest.approx(900, abs=40), "they are coded as null, and counted so"
+    assert found == book(PreparedManifest.from_dict(manifest.to_dict()), "s")
+    (line,) = unlikely_declarations(manifest)
+    assert line.startswith(("columns.s.categories: about 8", "columns.s.categories: about 7"))
+    assert "check their spelling" in line
+    assert "no" not in line.replace("none", ""), "a value that nobody declared"
+    assert len(found.counts) == found.n_codes == 3
+
+
+def test_few_values_outside_are_not_told_from_none(fit_table: Fit) -> None:
+    state = Column(name="s", spark_type="string", kind=Kind.CATEGORICAL, categories=("NO", "SE"))
+    manifest = fit_table({"s": pa.array(["NO"] * 900 + ["no"])}, one(state), mu=0.5)
+    assert book(manifest, "s").outside == 0
+    assert unlikely_declarations(manifest) == []
+
+
+def test_the_one_partition_of_a_run_is_exact_and_free(fit_table: Fit) -> None:
+    day = Column(name="day", spark_type="date", kind=Kind.CATEGORICAL, categories=("2026-11-25",),
+                 nullable=False, constant=True)  # fmt: skip
+    arrays = {"day": pa.array(["2026-11-25"] * 500), "age": pa.array(range(500))}
+    schema = TableSchema(name="t", columns=(day, AGE), unit=PrivacyUnit())
+    manifest = fit_table(arrays, schema, mu=0.5)
+    found = book(manifest, "day")
+    assert found.categories == ("2026-11-25",)
+    assert found.counts == (0.0, float(manifest.n_rows)), "the row count is paid for already"
+    plan = PreparePlan.of(schema, Prepare(), 0.5, 1e-6, 500)
+    assert {query.feature for query in plan.queries} == {None, "age"}

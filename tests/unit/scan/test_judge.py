@@ -110,9 +110,9 @@ def test_categories_are_no_personal_data(name: str, values: list[str]) -> None:
     [
         ("BIRTHDATE", ["5/25/1989", "11/14/1983"], "birth_date", Kind.DATE),
         ("ZIP", ["1013", "2143"], "postcode", Kind.INTEGER),
-        ("zip_code", ["01013", "02143"], "postcode", Kind.CATEGORICAL),
+        ("zip_code", ["01013", "02143"], "postcode", Kind.INTEGER),
         ("LAT", ["42.2283", "42.3607"], "latitude", Kind.REAL),
-        ("LON", ["-7.256.295.055", "-7.112.653.095"], "longitude", Kind.TEXT),
+        ("LON", ["-7.256.295.055", "-7.112.653.095"], "longitude", Kind.INTEGER),
         ("BIRTHPLACE", ["Patras  Achaea  GR", "Boston  Massachusetts  US"], "birth_place", Kind.CATEGORICAL),
         ("native-country", ["United-States", "Peru"], "country", Kind.CATEGORICAL),
     ],
@@ -128,9 +128,10 @@ def test_quasi_identifiers_are_flagged_and_keep_their_kind(
     ("values", "kind", "decimals", "date_format"),
     [
         (["1", "22"], Kind.INTEGER, None, None),
-        (["1.5", "22.25", "3"], Kind.REAL, 2, None),
-        (["0.1234567", "1.7654321"], Kind.REAL, None, None),
-        (["1.5", "22.25", "3.5", "13.348.799", "2.25"], Kind.REAL, 2, None),
+        (["1.5", "22.25", "3"], Kind.REAL, 2, "0.##"),
+        (["0.1234567", "1.7654321"], Kind.REAL, 7, None),
+        (["0.12345678901", "1.76543210987"], Kind.REAL, None, None),
+        (["1.5", "22.25", "3.5", "13.348.799", "2.25"], Kind.REAL, 2, "0.0#"),
         (["1.5", "13.348.799", "42.181.642"], Kind.REAL, 1, None),
         (["1.5", "13.348.799", "42.181.642", "1.234.567", "7.654.321"], Kind.TEXT, None, None),
         (["1", "?", None], Kind.INTEGER, None, None),
@@ -167,7 +168,7 @@ def test_strings_have_the_kind_of_most_values(
 def test_typed_columns_keep_the_kind_of_their_type(spark_type: str, kind: Kind) -> None:
     finding = judged("x1", ["3"], spark_type=spark_type)
     assert finding.kind is kind
-    assert finding.decimals == (2 if spark_type == "decimal(10,2)" else 0 if kind is Kind.REAL else None)
+    assert finding.decimals == (0 if kind is Kind.REAL else None)
 
 
 def test_what_is_declared_wins_and_the_entity_is_still_reported() -> None:
