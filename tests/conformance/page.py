@@ -21,8 +21,8 @@ _HEAD = f"""# What comes back how
 
 What a column of each type and spelling becomes in the synthetic table when nothing is declared about it.
 The list is made from the conformance suite (`make conformance`). Each line is a column that the suite takes
-through scan, prepare, encode and decode with a perfect model, one that hands out the codes of the real rows, in
-up to {len(SHAPES)} shapes: {", ".join(shape.replace("_", " ") for shape in SHAPES)}.
+through scan, prepare, encode and decode with a perfect model, one that hands out the codes of the real rows,
+in up to {len(SHAPES)} shapes: {", ".join(shape.replace("_", " ") for shape in SHAPES)}.
 Spark and Arrow read the same rows of them. So this is what the way there and back keeps; what a trained
 model adds to it is in the report of a run.
 
@@ -30,17 +30,19 @@ model adds to it is in the report of a run.
 |---|---|---|
 | the type | equal | equal |
 | share of nulls, blanks, words for missing | within {EXACT.share:.1%} | within {PRIVATE.share:.0%} |
-| share of any one value | within {EXACT.share:.1%}, if {EXACT.mass:.0%} or more | within {PRIVATE.share:.0%}, if \
-{PRIVATE.mass:.0%} or more |
-| numbers outside the real range, in ranges | at most {EXACT.beyond:.0%} away | at most {PRIVATE.beyond:.0%} away |
-| total variation over tenths of the other values | at most {EXACT.distance:.2f} | at most {PRIVATE.distance:.2f} |
+| share of any one value | within {EXACT.share:.1%}, if {EXACT.mass:.0%} or more | \
+within {PRIVATE.share:.0%}, if {PRIVATE.mass:.0%} or more |
+| numbers outside the real range, in ranges | at most {EXACT.beyond:.0%} away | \
+at most {PRIVATE.beyond:.0%} away |
+| total variation over tenths of the other values | at most {EXACT.distance:.2f} | \
+at most {PRIVATE.distance:.2f} |
 | rows spelled as no row of the source is | none | at most {PRIVATE.misspelled:.0%} |
 | keys that never repeat | never repeat | never repeat |
 """
 _REFUSED = """## Refused
 
-One line, before anything is charged, names the column and its type and says what to do: flatten it, cast it, or
-set `columns.NAME.drop: true`.
+One line, before anything is charged, names the column and its type and says what to do: flatten it, cast it,
+or set `columns.NAME.drop: true`.
 
 | type | such as |
 |---|---|
