@@ -55,7 +55,7 @@ def test_a_day_of_a_table_with_odd_names_comes_out_on_that_day_alone(spark: Any,
     )
     done = inside(*project.arguments("run"))
     assert done.code == 0, done.stderr
-    made = spark.read.option("header", "true").csv(str(tmp_path / "out"))
+    made = spark.read.options(header="true", escape='"').csv(str(tmp_path / "out"))
     assert set(made.columns) == {"plain", *NAMES[:12], "DAY"}
     assert {row["DAY"] for row in made.collect()} == {"20261125"}
     manifest = project.json("prepared", "prepared.json")
