@@ -38,12 +38,21 @@ def check_plain(spark: "SparkSession", table: Table) -> None:
     jvm: Any = spark.sparkContext._jvm
     for folder in folders:
         for format, log in _LOGS.items():
-            if files.globStatus(jvm.org.apache.hadoop.fs.Path(folder, log)):
+            if _exists(files, jvm.org.apache.hadoop.fs.Path(folder, log)):
                 raise SourceError(
                     f"source {table.place} holds a table of {format}; read as plain files, "
                     "rows that were deleted or replaced would come back; name it in source.table, or write "
                     "its rows to a folder of Parquet files first"
                 )
+
+
+def _exists(files: Any, pattern: Any) -> bool:
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        return bool(files.globStatus(pattern))
+    except Py4JJavaError:  # a folder above the table that we may not look into
+        return False
 
 
 def below(files: Sequence[str], table: Table) -> list[str] | None:
