@@ -23,7 +23,7 @@ FOREST = Forest(parents=(None, 0, 1, 0, 1, None, 5))
 
 
 def noisy(
-    rng: np.random.Generator, sizes: tuple[int, ...], scopes: list[tuple[int, ...]]
+    rng: np.random.Generator, scopes: list[tuple[int, ...]], sizes: tuple[int, ...] = SIZES
 ) -> list[Measurement]:
     shapes = [tuple(sizes[column] for column in scope) for scope in scopes]
     return [
