@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from typing import assert_never
 
-from synth.config.model import ModelKind
+from synth.config.model import MarginalMethod, ModelKind
 from synth.config.sections import Config, Privacy
 from synth.config.train import Launcher
 from synth.core.schema import PrivacyUnit
@@ -88,10 +88,15 @@ def _training(config: Config) -> str:
         neural += f", {sums} noisy sums beside them (about {share:.0%} of the training's mu^2)"
     if train.min_ranks is not None:
         neural += f", down to {train.min_ranks} if ranks are lost"
-    marginal = (
-        f"noisy marginals by {model.marginal.method.value}, cliques of up to {model.marginal.max_cells:,} "
-        f"cells, at most {model.max_minutes:g} minutes and {model.max_memory_gib:g} GiB"
-    )
+    most = f"at most {model.max_minutes:g} minutes"
+    if model.marginal.method is MarginalMethod.MIXTURE:
+        marginal = f"noisy pairs of up to {model.marginal.max_cells:,} cells, a mixture fitted in {most}"
+    else:
+        marginal = (
+            f"noisy marginals by {model.marginal.method.value}, cliques of up to "
+            f"{model.marginal.max_cells:,} cells, {most} and {model.max_memory_gib:g} GiB"
+        )
+    neural += f"; refused before its charge if timed steps foretell more than {model.max_minutes:g} minutes"
     match model.kind:
         case ModelKind.MARGINAL:
             return f"marginal, {marginal}"

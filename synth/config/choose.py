@@ -5,7 +5,6 @@ from synth.config.sections import Privacy
 from synth.core.domain import Domain
 from synth.errors import ConfigError
 
-_MOST_COLUMNS = 100
 _MOST_CODES = 2000
 
 
@@ -20,8 +19,6 @@ def choose_model(domain: Domain, privacy: Privacy) -> tuple[ModelKind, str]:
             ModelKind.ARN,
             "without privacy it keeps more of what three and more columns share than pairs do",
         )
-    if len(domain) > _MOST_COLUMNS:
-        return ModelKind.ARN, f"{len(domain)} columns are more than {_MOST_COLUMNS}, too many pairs to count"
     widest = max(domain.sizes)
     if widest > _MOST_CODES:
         name = domain.names[domain.sizes.index(widest)]

@@ -1,5 +1,6 @@
 """Exact counts of many marginals at once over batches of codes; they add up over batches and partitions."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,6 +44,10 @@ class CountPlan:
         return blocks(self.sizes, self.cliques)
 
     @property
+    def _lengths(self) -> set[int]:
+        return {len(clique) for clique in self.cliques}
+
+    @property
     def columns(self) -> tuple[int, ...]:
         """Columns that are needed."""
         return tuple(sorted({column for block in self.blocks for column in block}))
@@ -83,8 +88,14 @@ class CountPlan:
             counted[block] = total[place : place + size].reshape([self.sizes[c] for c in block])
             place += size
         found = {}
+        homes: dict[Scope, Scope] = {}
+        for block in self.blocks:
+            for clique in itertools.chain.from_iterable(
+                itertools.combinations(block, length) for length in self._lengths
+            ):
+                homes.setdefault(clique, block)
         for clique in self.cliques:
-            block = next(block for block in self.blocks if set(clique) <= set(block))
+            block = homes[clique]
             axes = tuple(i for i, column in enumerate(block) if column not in clique)
             found[clique] = counted[block].sum(axis=axes)
         return found

@@ -74,6 +74,7 @@ def _charged_plan(
         receipt = run.ledger.receipt(run.config.name, paid["entry"])
         run.say(f"train: going on with the training that entry {receipt.entry} paid for")
         return DpSgdPlan.for_charged(paid["plan"], receipt.events), receipt
+    _foresee(run, train, model, manifest)
     caps, spec = run.caps(), spec_of_plan(train, model)
     plan = spec.calibrate(caps, manifest.n_units) if caps else spec.without_privacy(manifest.n_units)
     receipt = run.reserve("train", plan.events)
@@ -81,6 +82,20 @@ def _charged_plan(
     run_folder.mkdir(parents=True)
     write_json(note, {"entry": receipt.entry, "plan": plan.to_dict()})
     return plan, receipt
+
+
+def _foresee(run: Run, train: Train, model: Model, manifest: PreparedManifest) -> None:
+    """Say how long the training will take; ConfigError if that is longer than it may: before the charge."""
+    from synth.train.device import has_gpus
+    from synth.train.pace import check_minutes, minutes_of_training
+
+    if has_gpus(train.device):
+        return  # the driver's cores tell nothing of them
+    # Ranks of this machine share its cores, as the timed steps have them all.
+    ranks = train.ranks if train.hosts is not None or train.launcher is Launcher.SPARK else 1
+    minutes = minutes_of_training(manifest, model, train, ranks)
+    run.say(f"train: about {minutes:.1f} minutes for {train.steps} steps, by steps on random codes")
+    check_minutes(minutes, model, train)
 
 
 def spec_of_plan(train: Train, model: Model) -> DpSgdSpec:

@@ -20,3 +20,8 @@ def training_device(device: Device, local_rank: int) -> torch.device:
             "train.hosts to as many ranks as GPUs, or train.device: cpu"
         )
     return torch.device("cuda", local_rank)
+
+
+def has_gpus(device: Device) -> bool:
+    """Whether ranks will compute on GPUs, as far as this machine can tell."""
+    return device is Device.CUDA or (device is Device.AUTO and torch.cuda.device_count() > 0)

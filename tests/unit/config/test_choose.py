@@ -20,7 +20,7 @@ def domain(sizes: tuple[int, ...]) -> Domain:
     [
         ((20,) * 15, 1.0, ModelKind.MARGINAL, "15 columns of at most 20 codes.*epsilon 1"),
         ((20,) * 15, None, ModelKind.ARN, "without privacy it keeps more"),
-        ((20,) * 101, 1.0, ModelKind.ARN, "101 columns are more than 100"),
+        ((20,) * 500, 1.0, ModelKind.MARGINAL, "500 columns of at most 20 codes"),
         ((20, 5000, 3), 1.0, ModelKind.ARN, "column 'c1' has 5000 codes"),
     ],
 )

@@ -23,7 +23,7 @@ FOREST = Forest(parents=(None, 0, 1, 0, 1, None, 5))
 
 
 def noisy(
-    rng: np.random.Generator, sizes: tuple[int, ...], scopes: list[tuple[int, ...]]
+    rng: np.random.Generator, scopes: list[tuple[int, ...]], sizes: tuple[int, ...] = SIZES
 ) -> list[Measurement]:
     shapes = [tuple(sizes[column] for column in scope) for scope in scopes]
     return [
@@ -101,7 +101,7 @@ def test_widths_waste_as_little_as_so_few_can() -> None:
 
 
 def hidden(columns: int, codes: int, rows: int, stddev: float) -> tuple[NDArray, list[Measurement]]:
-    """Columns that all follow one hidden value, and noisy pairs of neighbours: where a descent may diverge."""
+    """Columns that all follow one hidden value, and noisy pairs of neighbours: a descent may diverge."""
     rng = np.random.default_rng(0)
     weights = 1.0 / np.arange(1, codes + 1) ** 1.5
     level = rng.choice(codes, rows, p=weights / weights.sum())
