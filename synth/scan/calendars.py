@@ -136,7 +136,7 @@ DATE_FORMATS: dict[str, tuple[str, ...]] = {
 
 
 def _other_stamps() -> dict[str, tuple[str, ...]]:
-    formats = {
+    formats: dict[str, tuple[str, ...]] = {
         "%a, %d %b %Y %H:%M:%S GMT": ("timestamp_rfc",),
         "%d/%b/%Y:%H:%M:%S +0000": ("timestamp_log",),
         "%Y%m%d%H%M%S": ("timestamp_compact",),
@@ -153,6 +153,8 @@ def _other_stamps() -> dict[str, tuple[str, ...]]:
                     ("dmy", "dot"),
                     ("ymd", "slash"),
                 ):
+                    if (mark, pad) == ("dash", "bare"):
+                        continue  # hardly anybody writes 1-5-2024 10:00
                     day, month, _, _ = _PAD[pad]
                     date = f"%Y/{month}/{day}" if order == "ymd" else _numeric(order, pad, _MARK[mark], "")
                     classes = tuple(

@@ -202,7 +202,9 @@ def _decimals(counts: ClassCounts, affix: str, point: str) -> _Places:
 
 def _stands_out(counts: ClassCounts, classes: tuple[str, ...], total: float) -> bool:
     """Whether a number of decimals occurs beside the usual one, as far as the noise lets us see."""
-    return counts.height(classes) > _STANDS_OUT and counts.raw(classes) > _STRAY * total
+    limit = max(_STANDS_OUT * counts.noise_scale, _STRAY * total)
+    alone = any(counts.counts.get(name, 0.0) > limit for name in classes)
+    return alone or (counts.height(classes) > _STANDS_OUT and counts.raw(classes) > _STRAY * total)
 
 
 def _fewest(counts: ClassCounts, affix: str, point: str) -> int | None:
