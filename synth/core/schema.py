@@ -77,9 +77,9 @@ class Column:
         seconds since 1970-01-01 UTC for timestamps); None where not declared.
       categories: declared complete list of values as strings; None where they are to be found privately.
       decimals: digits after the point of a real column; None keeps full precision.
-      format: how values are written in string columns, and calendars in columns of whole numbers: a strptime
-        format for dates, timestamps and times of day (`%-m` and `%-d` mean "written without leading zero"; see
-        `synth.lake.clock`), a picture for numbers (`$#,##0.00`; see `synth.core.spelling`).
+      format: how values are written in string columns, and calendars in columns of whole numbers: a
+        strptime format for dates, timestamps and times of day (`%-m` and `%-d` mean "written without leading
+        zero"; see `synth.lake.clock`), a picture for numbers (`$#,##0.00`; see `synth.core.spelling`).
       null_share: released share of nulls, for columns that are made up.
       edges: declared public bin edges of a binned column, increasing; None where bins are found privately.
       parts: calendar parts learned beside a date or timestamp.

@@ -162,7 +162,7 @@ def number_format(picture: str) -> NumberFormat:
         suffix=suffix,
         grouping=found["grouping"] or "",
         width=1 if found["grouping"] else whole.count("0"),
-        point=found["point"] or ".",
+        point=found["point"] or ("," if found["grouping"] == "." else "."),
         always=len(found["always"] or ""),
         maybe=len(found["maybe"] or ""),
         negative=negative,

@@ -68,7 +68,7 @@ _CENTURY_PIVOT = 69
 
 
 def read_clock(texts: pa.Array, format: str) -> NDArray[np.float64]:
-    """Seconds since 1970-01-01 UTC, or since midnight for formats without a date; NaN where unreadable. [n]."""
+    """Seconds since 1970-01-01 UTC, or since midnight without a date; NaN where unreadable. [n] -> [n]."""
     first, *others = format.split("|")
     read = _read_plain if _PLAIN_DIRECTIVES.fullmatch(first) else _read_parts
     moments = read(texts, first)

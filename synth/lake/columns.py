@@ -179,7 +179,8 @@ def _in_calendar(numbers: NDArray[np.float64], column: Column) -> NDArray[np.flo
             return np.clip(stepped, _DAYS[0] * SECONDS_A_DAY, (_DAYS[1] + 1.0) * SECONDS_A_DAY - 1.0)
         case Kind.INTEGER | Kind.REAL if is_clock(column.format) and column.format is not None:
             day = SECONDS_A_DAY // smallest_step(column.format)
-            return np.clip(numbers, 0, np.inf if "J" in column.format else day - 1)
+            last = day - (1.0 if column.kind is Kind.INTEGER else 10.0 ** -(column.decimals or 6))
+            return np.clip(numbers, 0, np.inf if "J" in column.format else last)
         case _:
             return numbers
 

@@ -11,6 +11,7 @@ from synth.core.spelling import Negative, NumberFormat
 
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _BLANKS = r" \x{a0}\x{202f}"
+_APOSTROPHES = r"'\x{2019}"
 _MINUS = (("open", "("), ("front", "-"), ("inner", "-"), ("behind", "-"))
 
 
@@ -48,7 +49,7 @@ def write_numbers(numbers: NDArray[np.float64], form: NumberFormat) -> list[str]
 
 
 def _pattern(form: NumberFormat) -> str:
-    marks = f",'’{_BLANKS}" if form.point == "." else f".'’{_BLANKS}"
+    marks = f",{_APOSTROPHES}{_BLANKS}" if form.point == "." else f".{_APOSTROPHES}{_BLANKS}"
     point = re.escape(form.point)
     whole = rf"\d{{1,3}}(?:[{marks}]\d{{2,3}})*[{marks}]\d{{3}}|\d*"
     return (

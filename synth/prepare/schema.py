@@ -103,8 +103,8 @@ def _output_type(
 ) -> str:
     """The type of a column that was a string in a text file: its own where that loses nothing of value.
 
-    In a text target Spark would write 12.5 for `12.50`, 1.0E7 for `10000000.0` and its own form of timestamps:
-    strings keep them.
+    In a text target Spark would write 12.5 for `12.50`, 1.0E7 for `10000000.0` and timestamps in its own
+    form: strings keep them.
     """
     if not spark_type.startswith(_TEXT_TYPES) or any(word and word.strip() for word, _ in null_spellings):
         return spark_type
@@ -132,9 +132,7 @@ def _is_plain(format: str | None) -> bool:
     return form.exponent is None and replace(form, always=0, maybe=0) == NumberFormat()
 
 
-def _bounds(
-    kind: Kind, format: str | None, settings: ColumnSettings
-) -> tuple[float | None, float | None]:
+def _bounds(kind: Kind, format: str | None, settings: ColumnSettings) -> tuple[float | None, float | None]:
     """Declared bounds; those of a day for times of day."""
     is_time = kind in (Kind.INTEGER, Kind.REAL) and format is not None and is_clock(format)
     if not is_time or format is None or "J" in format or (settings.lower, settings.upper) != (None, None):

@@ -13,10 +13,10 @@ from synth.scan.spellings import AFFIXES, AMOUNTS, CODE, CORES, CURRENCIES, UNIT
 _PREFIXES = "|".join(
     sorted({re.escape(picture.strip("(").split("0")[0]) for picture in CURRENCIES}, key=len, reverse=True)
 )
-_CORE = r"[\d.][\d.,'’ ]*"
+_CORE = r"[\d.][\d.,'\x{2019} ]*"
 _AMOUNT = (
     rf"^(?P<open>\(?)(?P<front>[+-]?)(?P<prefix>{_PREFIXES})(?P<inner>[+-]?)(?P<core>{_CORE}?)"
-    r"(?P<suffix>[^\d.,'’()-][^\d()-]{0,9}?)?(?P<behind>-?)(?P<close>\)?)$"
+    r"(?P<suffix>[^\d.,'\x{2019}()-][^\d()-]{0,9}?)?(?P<behind>-?)(?P<close>\)?)$"
 )
 MAYBE_AMOUNT = rf"^\(?[+-]?({_PREFIXES})[+-]?{_CORE}[^\d]{{0,11}}$"
 """What every amount looks like, and little else."""
@@ -28,7 +28,7 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     (r"^\d{1,3}(\.\d{3})+(,\d+)?$", "eu"),
     (r"^\d{1,3}( \d{3})+(,\d+)?$", "blank_comma"),
     (r"^\d{1,3}( \d{3})+\.\d+$", "blank_point"),
-    (r"^\d{1,3}(['’]\d{3})+(\.\d+)?$", "swiss"),
+    (r"^\d{1,3}(['\x{2019}]\d{3})+(\.\d+)?$", "swiss"),
 )
 _AFTER_COMMA = ("comma", "eu", "blank_comma")
 _SINGULARS = {

@@ -71,10 +71,14 @@ def _numeric_dates() -> dict[str, tuple[str, ...]]:
 
 
 def _named_dates() -> dict[str, tuple[str, ...]]:
-    formats = {}
+    formats: dict[str, tuple[str, ...]] = {}
     known = set(NAMED_DATES)
     for mark, character in (("dash", "-"), ("space", " "), ("slash", "/")):
-        for name, directive, case in (("short", "%b", "title"), ("short", "%^b", "upper"), ("long", "%B", "title")):
+        for name, directive, case in (
+            ("short", "%b", "title"),
+            ("short", "%^b", "upper"),
+            ("long", "%B", "title"),
+        ):
             for pad, (day, *_) in _PAD.items():
                 for year in YEARS:
                     classes = [
@@ -132,7 +136,7 @@ DATE_FORMATS: dict[str, tuple[str, ...]] = {
 
 
 def _other_stamps() -> dict[str, tuple[str, ...]]:
-    formats = {
+    formats: dict[str, tuple[str, ...]] = {
         "%a, %d %b %Y %H:%M:%S GMT": ("timestamp_rfc",),
         "%d/%b/%Y:%H:%M:%S +0000": ("timestamp_log",),
         "%Y%m%d%H%M%S": ("timestamp_compact",),
@@ -149,10 +153,10 @@ def _other_stamps() -> dict[str, tuple[str, ...]]:
                     ("dmy", "dot"),
                     ("ymd", "slash"),
                 ):
+                    if (mark, pad) == ("dash", "bare"):
+                        continue  # hardly anybody writes 1-5-2024 10:00
                     day, month, _, _ = _PAD[pad]
-                    date = (
-                        f"%Y/{month}/{day}" if order == "ymd" else _numeric(order, pad, _MARK[mark], "")
-                    )
+                    date = f"%Y/{month}/{day}" if order == "ymd" else _numeric(order, pad, _MARK[mark], "")
                     classes = tuple(
                         f"timestamp_{one}_{mark}_{shown} {clock} {shown_hour}"
                         for one in ((order, "either") if order != "ymd" and mark != "dot" else (order,))
@@ -320,5 +324,3 @@ def numbers_as_calendar(counts: ClassCounts, words: tuple[str, ...]) -> tuple[Ca
 def _best(formats: dict[str, tuple[str, ...]], counts: ClassCounts) -> str:
     """The format that writes most of the values; the first one if several do."""
     return max(formats, key=lambda date_format: counts.raw(formats[date_format]))
-
-

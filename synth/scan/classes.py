@@ -55,7 +55,9 @@ _STREET = (
     r"|^[A-Za-z\x{80}-\x{10FFFF} .-]+(straße|strasse|str\.|weg|gasse|allee|platz) \d+ ?[a-z]?$"
     r"|^(rue|avenue|calle|via|viale|po box|p\.o\. box) .*\d+.*$|^\d{1,4},? (rue|avenue|boulevard) .+$"
 )
-_MAYBE_MOMENT = r"^\d{1,4}[/.:-]\d|(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|^\d{4}-?[QW]\d|^Q\d \d{4}"
+_MAYBE_MOMENT = (
+    r"^\d{1,4}[/.:-]\d|(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|^\d{4}-?[QW]\d|^Q\d \d{4}"
+)
 
 # The first rule that matches decides. Values without letters, with letters and digits, with letters only.
 _MARKS_RULES = (
@@ -175,7 +177,9 @@ def _floats(array: pa.Array) -> Codes:
     whole = np.flatnonzero((np.abs(numbers) < 2.0**53) & (numbers == np.floor(numbers)))
     if whole.size:
         codes[whole] = _classify_texts(pa.array(numbers[whole].astype(np.int64)).cast(pa.string()))
-    large = np.flatnonzero((np.abs(numbers) >= 1e9) & (np.abs(numbers) < 1e15) & (numbers != np.floor(numbers)))
+    large = np.flatnonzero(
+        (np.abs(numbers) >= 1e9) & (np.abs(numbers) < 1e15) & (numbers != np.floor(numbers))
+    )
     for places in range(6, 0, -1):
         exact = large[np.round(numbers[large], places) == numbers[large]]
         codes[exact] = CODE[f"real_{places}"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from synth.core.entity import Entity
 from synth.core.schema import Kind
 from synth.scan import spellings
-from synth.scan.spellings import CALENDARS, LENGTHS, REALS, VALUE_CLASSES, ZERO_PADDED
+from synth.scan.spellings import CALENDARS, LENGTHS, VALUE_CLASSES, ZERO_PADDED
 
 _DATES = tuple(name for name in VALUE_CLASSES if name.startswith("date_"))
 _TIMESTAMPS = tuple(name for name in VALUE_CLASSES if name.startswith("timestamp_"))

@@ -88,7 +88,7 @@ class ClassCounts:
     def height(self, classes: Collection[str]) -> float:
         """The classes' summed counts in standard deviations of their noise; infinite without noise."""
         total = self.raw(classes)
-        if self.noise_scale == 0:
+        if not classes or self.noise_scale == 0:
             return math.inf if total > 0 else 0.0
         return total / (self.noise_scale * math.sqrt(len(classes)))
 

@@ -16,6 +16,9 @@ from synth.scan.evidence import ClassCounts
 from synth.scan.judge import judge
 from synth.scan.spellings import VALUE_CLASSES
 
+_STANDS_OUT = 4.0
+"""Noise scales above which a class adds to the number of rows: one empty class in 30,000 does by chance."""
+
 
 def release_findings(
     class_counts: Mapping[str, NDArray[np.int64]],
@@ -47,7 +50,7 @@ def release_findings(
 
     def read(released: NDArray[np.int64]) -> Findings:
         histograms = released.reshape(len(class_counts), len(VALUE_CLASSES))  # [columns, classes]
-        n_rows = max(1.0, float(histograms.sum(axis=1).mean())) if len(histograms) else 1.0
+        n_rows = _n_rows(histograms, scale)
         counts = {
             column: ClassCounts(
                 counts=dict(zip(VALUE_CLASSES, histogram.tolist(), strict=True)),
@@ -71,6 +74,19 @@ def release_findings(
         )
 
     return released_counts.map(read)
+
+
+def _n_rows(histograms: NDArray[np.int64], scale: float) -> float:
+    """Rows of the table, at least 1, from noisy histograms of the same rows: [columns, classes].
+
+    The noise of two thousand empty classes would hide the rows of a small table, so counts that noise alone
+    explains are left out. That loses rows where a column's values fall into many small classes, so columns in
+    the upper half are believed: the upper quartile.
+    """
+    if not len(histograms):
+        return 1.0
+    kept = np.where(histograms > _STANDS_OUT * scale, histograms, 0).sum(axis=1)
+    return max(1.0, float(np.quantile(kept, 0.75)))
 
 
 def _check_paid(receipt: Receipt, n_columns: int, scale: float) -> None:

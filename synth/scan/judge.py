@@ -305,9 +305,7 @@ def _decimals(spark_type: str, counts: ClassCounts) -> int | None:
     return found
 
 
-def _null_spellings(
-    kind: Kind, spark_type: str, counts: ClassCounts
-) -> tuple[tuple[str | None, float], ...]:
+def _null_spellings(kind: Kind, spark_type: str, counts: ClassCounts) -> tuple[tuple[str | None, float], ...]:
     """How the missing values of a binned column are written; empty if all of them are null."""
     if not kind.is_binned or not (_kind_of_type(spark_type) is None or spark_type in _FLOATS):
         return ()

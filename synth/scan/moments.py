@@ -54,7 +54,7 @@ def classify_numeric_moments(texts: pa.Array) -> Codes:
         _fill(codes, texts, _NUMERIC, _stamps)
         _fill(codes, texts, rf"^{_LOOSE_CLOCK}|^\d{{3,4}}:\d\d", _times)
         for pattern, name in _MONTHS:
-            _fill(codes, texts, pattern, lambda part, name=name: np.full(len(part), CODE[name], np.int32))
+            _fill(codes, texts, pattern, _constant(name))
     return codes
 
 
@@ -62,7 +62,7 @@ def classify_named_moments(texts: pa.Array) -> Codes:
     """Codes of dates and moments with the names of months or days; NONE for other strings."""
     codes = np.full(len(texts), NONE, dtype=np.int32)
     for pattern, name in _FIXED:
-        _fill(codes, texts, pattern, lambda part, name=name: np.full(len(part), CODE[name], np.int32))
+        _fill(codes, texts, pattern, _constant(name))
     _fill(codes, texts, _HAS_MONTH, _named)
     return codes
 
@@ -79,6 +79,10 @@ def moment_grains(seconds: NDArray[np.int64], micros: NDArray[np.int64]) -> Code
         GRAINS.index("_day"),
     )
     return _STAMP_CODES["space", ""][within]
+
+
+def _constant(name: str) -> _Classify:
+    return lambda texts: np.full(len(texts), CODE[name], dtype=np.int32)
 
 
 def _fill(codes: Codes, texts: pa.Array, pattern: str, classify: _Classify) -> None:
@@ -179,7 +183,11 @@ def _zoned(text: dict[str, pa.Array], is_space: NDArray[np.bool_], clock: NDArra
     with_offset = np.where(
         (style != NONE) & (offset != NONE) & has_seconds, _ZONED_CODES[sep, style, digits, offset], NONE
     )
-    kind = np.select([bools(pc.equal(zone, "")), bools(pc.equal(zone, "Z")), bools(pc.equal(zone, " UTC"))], [0, 1, 2], NONE)
+    kind = np.select(
+        [bools(pc.equal(zone, "")), bools(pc.equal(zone, "Z")), bools(pc.equal(zone, " UTC"))],
+        [0, 1, 2],
+        NONE,
+    )
     grain = np.where(digits > 0, GRAINS.index("_f1") + digits - 1, 0)
     by_kind = np.where((kind != NONE) & has_seconds, _KIND_CODES[sep, kind, grain], NONE)
     minutes = np.where((kind == 0) & (clock == 0) & (digits == 0), _MINUTE_CODES[sep], NONE)
@@ -205,7 +213,9 @@ def _times(texts: pa.Array) -> Codes:
     for places in (3, 6):
         codes = np.where(fits & (clock == 1) & (digits == places), CODE[f"time_hms_f{places}"], codes)
     spans = pc.extract_regex(texts, _DURATION)
-    of = np.where(bools(pc.equal(pc.fill_null(spans.field("s"), ""), "")), CODE["duration_hm"], CODE["duration_hms"])
+    of = np.where(
+        bools(pc.equal(pc.fill_null(spans.field("s"), ""), "")), CODE["duration_hm"], CODE["duration_hms"]
+    )
     codes = np.where((codes == NONE) & bools(spans.is_valid()), of, codes)
     return codes.astype(np.int32)
 
@@ -261,7 +271,7 @@ def _pads(*texts: pa.Array) -> NDArray[np.int64]:
     padded = np.zeros(len(texts[0]), dtype=np.bool_)
     bare = np.zeros(len(texts[0]), dtype=np.bool_)
     for text in texts:
-        padded |= matches(text, "^0")
+        padded |= matches(text, r"^0\d")
         bare |= lengths(text) == 1
     return np.select([padded, bare], [0, 1], 2)
 
@@ -284,7 +294,11 @@ def _codes(*axes: tuple[object, ...], name: str) -> Codes:
 
 _YY = ("", "_yy")
 _DATE_CODES = _codes((*ORDERS, "ymd"), MARKS, PADS, _YY, name="date_{}_{}_{}{}")
-_DATE_CODES[len(ORDERS), MARKS.index("dash"), :, 0] = [CODE["date_iso"], CODE["date_ymd_dash_bare"], CODE["date_iso_two"]]
+_DATE_CODES[len(ORDERS), MARKS.index("dash"), :, 0] = [
+    CODE["date_iso"],
+    CODE["date_ymd_dash_bare"],
+    CODE["date_iso_two"],
+]
 _OTHER_CODES = _codes((*ORDERS, "ymd"), MARKS, PADS, STAMP_CLOCKS, PADS, name="timestamp_{}_{}_{} {} {}")
 _TIME_CODES = _codes(STAMP_CLOCKS, PADS, name="time_{}_{}")
 _STAMP_CODES = {
@@ -298,7 +312,11 @@ _ZONED_CODES = _codes(("space", "t"), ZONE_STYLES, tuple(range(10)), OFFSETS, na
 # Hours alone are written by systems that leave out zeros at the end of a fraction.
 _ZONED_CODES[:, 2, 1:] = _ZONED_CODES[:, 2, 6][:, None]
 _DAY_MONTH_CODES = _codes(
-    ("dash", "space", "slash"), ("short", "long", "may"), ("title", "upper", "other"), PADS, _YY,
+    ("dash", "space", "slash"),
+    ("short", "long", "may"),
+    ("title", "upper", "other"),
+    PADS,
+    _YY,
     name="date_day_{}_{}_{}_{}{}",
 )
 _MONTH_DAY_CODES = _codes(("short", "long", "may"), ("comma", "plain"), PADS, name="date_month_{}_{}_{}")

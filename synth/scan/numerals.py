@@ -35,7 +35,7 @@ _EXPONENTS = (
 
 
 def classify_whole(texts: pa.Array) -> Codes:
-    """Codes of whole numbers, with or without a sign; those that may be a card are `card_like`. [n] -> [n]."""
+    """Codes of whole numbers, with or without a sign; what may be a card is `card_like`. [n] -> [n]."""
     size = lengths(texts)
     codes = _LENGTH_CODES[np.minimum(size, 20)].copy()
     for length, rules in _BY_LENGTH.items():
@@ -55,7 +55,9 @@ def classify_reals(texts: pa.Array) -> Codes:
     after = np.maximum(np.asarray(places.to_numpy(zero_copy_only=False)), 1)
     codes = _by_places(REALS)[np.minimum(after, len(REALS) + 1)]
     is_open = matches(texts, r"^-?\.")
-    codes = np.where(is_open & (after <= len(OPEN_REALS)), _by_places(OPEN_REALS)[np.minimum(after, 7)], codes)
+    codes = np.where(
+        is_open & (after <= len(OPEN_REALS)), _by_places(OPEN_REALS)[np.minimum(after, 7)], codes
+    )
     plus = matches(texts, r"^\+") & (after <= len(PLUS_REALS))
     codes = np.where(plus, _by_places(PLUS_REALS)[np.minimum(after, 5)], codes)
     return np.where(matches(texts, r"^-?\d+\.0?$"), CODE["real_whole"], codes).astype(np.int32)

@@ -22,6 +22,8 @@ from synth.scan.spellings import (
 
 _FEW = 0.02  # share below which reals among integers are strays
 _STRAY = 0.03  # share of other decimals that a column of fixed decimals may hold
+_MOSTLY = 0.7  # share of values of the most frequent number of decimals that may be all of them
+_STANDS_OUT = 3.5  # standard deviations of noise above which another number of decimals occurs
 _AFFIXED = 0.3  # share of values with a currency or unit that makes it a column of them
 _MANY_DIGITS = 15
 _MOST_DECIMALS = len(REALS)
@@ -160,14 +162,19 @@ def _grouping(counts: ClassCounts, affix: str, point: str) -> str:
 
 def _by_places(affix: str, point: str) -> dict[int, tuple[str, ...]]:
     """Classes by the digits after the point, whole numbers under 0."""
-    none = _of(affix, "none", "blank_comma_0", *(("us_0", "comma_3", "swiss_0") if point == "." else ("eu_0", "point_3")))
+    none = _of(
+        affix,
+        "none",
+        "blank_comma_0",
+        *(("us_0", "comma_3", "swiss_0") if point == "." else ("eu_0", "point_3")),
+    )
     places: dict[int, tuple[str, ...]] = {0: (*INTEGERS, *ZERO_PADDED, *none)}
     marks = ("point", "us", "blank_point", "swiss") if point == "." else ("comma", "eu", "blank_comma")
     for digits in range(1, _MOST_DECIMALS + 1):
-        cores = [f"{mark}_{digits}" for mark in marks if not (digits == 3 and mark == "comma" and point == ".")]
-        plain = (
-            [f"{kind}_{digits}" for kind in ("real", "real_open", "real_plus")] if point == "." else []
-        )
+        cores = [
+            f"{mark}_{digits}" for mark in marks if not (digits == 3 and mark == "comma" and point == ".")
+        ]
+        plain = [f"{kind}_{digits}" for kind in ("real", "real_open", "real_plus")] if point == "." else []
         sure = ["comma_3_sure"] if digits == 3 and point == "," else []
         known = {*REALS, *OPEN_REALS, *PLUS_REALS}
         places[digits] = (*_of(affix, *cores, *sure), *(name for name in plain if name in known))
@@ -180,15 +187,24 @@ def _decimals(counts: ClassCounts, affix: str, point: str) -> _Places:
     totals = {digits: counts.seen(classes) for digits, classes in by_places.items()}
     total = sum(totals.values()) + counts.seen(("real_many",))
     best = max(totals, key=lambda digits: totals[digits])
-    others = tuple(name for digits, classes in by_places.items() if digits != best for name in classes)
-    if best > 0 and totals[best] >= (1 - _STRAY) * total and not counts.surely_hold(others, _STRAY):
-        only_zeros = best == 1 and not counts.surely_hold(tuple(n for n in by_places[1] if n != "real_whole"), _FEW)
+    # By chance one in ten of longer decimals ends in a zero, which is left out unless decimals are fixed.
+    is_fixed = best > 0 and totals[best] >= _MOSTLY * total
+    if is_fixed and not any(_stands_out(counts, by_places[d], total) for d in totals if d != best):
+        fractions = tuple(name for name in by_places[1] if name != "real_whole")
+        only_zeros = best == 1 and not counts.surely_hold(fractions, _FEW)
         return _Places(always=best, most=0 if only_zeros else best)
     most = _fewest(counts, affix, point)
     has_whole = counts.surely_hold(by_places[0], _FEW)
     if most == 0 or has_whole:
         return _Places(always=0, most=most)
     return _Places(always=1, most=most)
+
+
+def _stands_out(counts: ClassCounts, classes: tuple[str, ...], total: float) -> bool:
+    """Whether a number of decimals occurs beside the usual one, as far as the noise lets us see."""
+    limit = max(_STANDS_OUT * counts.noise_scale, _STRAY * total)
+    alone = any(counts.counts.get(name, 0.0) > limit for name in classes)
+    return alone or (counts.height(classes) > _STANDS_OUT and counts.raw(classes) > _STRAY * total)
 
 
 def _fewest(counts: ClassCounts, affix: str, point: str) -> int | None:
@@ -249,7 +265,7 @@ def _exponent(counts: ClassCounts) -> str | None:
             return "0e+00"
         case _:
             places = int(best.rpartition("_")[2])
-            is_fixed = counts.raw([best]) >= (1 - _STRAY) * counts.seen(EXPONENTS)
+            is_fixed = counts.raw([best]) >= _MOSTLY * counts.seen(EXPONENTS)
             return f"0.{'0' * places}e+00" if is_fixed else "0e+00"
 
 

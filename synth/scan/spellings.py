@@ -1,7 +1,7 @@
 """The value classes by name: every spelling that a scan tells apart, as public grammar.
 
-Classes come in families. Those of a family are alike (whole numbers by their length, amounts of one currency by
-their marks), so that a family is judged together where the noise hides its members.
+Classes come in families. Those of a family are alike (whole numbers by their length, amounts of one currency
+by their marks), so that a family is judged together where the noise hides its members.
 """
 
 import itertools
@@ -46,7 +46,26 @@ CURRENCIES = (
 )
 SHARES = ("0", "(0)", "0%", "0 %", "+0%")
 _UNIT_WORDS = (
-    *("kg", "g", "mg", "lb", "lbs", "oz", "t", "km", "m", "cm", "mm", "mi", "miles", "ft", "in", "l", "L", "ml"),
+    *(
+        "kg",
+        "g",
+        "mg",
+        "lb",
+        "lbs",
+        "oz",
+        "t",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "mi",
+        "miles",
+        "ft",
+        "in",
+        "l",
+        "L",
+        "ml",
+    ),
     *("h", "hr", "hrs", "hours", "min", "mins", "minutes", "s", "sec", "seconds", "ms", "days", "weeks"),
     *("months", "years", "yrs", "GB", "MB", "KB", "TB", "kB", "GHz", "MHz", "Hz", "W", "kW", "kWh", "V"),
     *("mAh", "°C", "°F", "°", "C", "F", "K", "k", "M", "B", "mph", "km/h", "px", "pts", "bpm", "cc", "CC"),
@@ -59,7 +78,9 @@ UNITS = tuple(
 """Pictures of what stands around the digits of an amount: currencies, shares and units of measure."""
 
 _MARKED = tuple(f"{mark}_{d}" for mark in ("point", "comma") for d in range(1, 5))
-_GROUPED = tuple(f"{mark}_{d}" for mark in ("us", "eu", "blank_comma", "blank_point", "swiss") for d in range(5))
+_GROUPED = tuple(
+    f"{mark}_{d}" for mark in ("us", "eu", "blank_comma", "blank_point", "swiss") for d in range(5)
+)
 CORES: tuple[str, ...] = ("none", *_MARKED, "comma_3_sure", *_GROUPED)
 """How the digits of an amount are marked: `us_2` is 1,234.56, `eu_2` 1.234,56, `comma_1` 12,5. `comma_3` is
 1,234, which may be grouped or have three decimals; 0,234 is `comma_3_sure`."""
@@ -175,7 +196,14 @@ _SINGLES = (
     *("null", "nan", "empty", "blank", "missing_word", "opaque", "email", "url", "uuid", "ip_address"),
     *("iban_valid", "iban_like", "ssn_valid", "ssn_like", "card_valid", "card_like", "phone"),
     *("integer_long", "real_many", "real_whole", "amount_inner_minus", "amount_behind_minus"),
-    *("number_grouped", "digits_and_marks", "date_other", "timestamp_other", "timestamp_rfc", "timestamp_log"),
+    *(
+        "number_grouped",
+        "digits_and_marks",
+        "date_other",
+        "timestamp_other",
+        "timestamp_rfc",
+        "timestamp_log",
+    ),
     *("full_name", "person_name", "street_address", "number_and_words", "mixed_text", "words"),
     *("other_text", "long_text"),
 )

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from synth.core.schema import Column, Kind
 from synth.lake.clock import write_clock
 from synth.lake.columns import from_numbers, to_numbers
-from synth.scan.classes import VALUE_CLASSES, class_counts, classify
 from synth.scan.calendars import DATE_FORMATS
+from synth.scan.classes import VALUE_CLASSES, class_counts, classify
 from synth.scan.spellings import NUMBERS
 
 UNTIMED = settings(deadline=None)  # the machine is shared with other tests

@@ -6,23 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth.config.sections import ColumnSettings, Scan
-from synth.core.finding import Finding
-from synth.core.schema import Column, Kind
+from synth.config.sections import ColumnSettings, RelationSettings, Scan
+from synth.core.finding import Finding, Findings
+from synth.core.schema import Column, Kind, PrivacyUnit
 from synth.core.spelling import number_format
 from synth.lake.clock import read_clock, write_clock
 from synth.lake.columns import from_numbers, to_numbers, with_null_spellings
 from synth.lake.numerals import read_numbers, write_numbers
 from synth.prepare.schema import Field, resolve_schema
-from synth.core.finding import Findings
-from synth.core.schema import PrivacyUnit
-from synth.config.sections import RelationSettings
 from synth.scan.calendars import DATE_FORMATS, STAMP_FORMATS, TIME_FORMATS
-from synth.scan.classes import classify
+from synth.scan.classes import class_counts, classify
 from synth.scan.evidence import ClassCounts
 from synth.scan.judge import judge
 from synth.scan.spellings import AMOUNTS, FAMILIES, VALUE_CLASSES
-from synth.scan.classes import class_counts
 from tests.spellings import SPELLINGS, Spelling
 
 UNTIMED = settings(deadline=None, max_examples=30)
