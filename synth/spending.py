@@ -121,7 +121,9 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
             for stage, share in _shares(privacy)
         }
         if privacy.split.prepare is None:
-            charge["prepare"] += f" for up to {_FULL_SHARE_ROWS:,.0f} rows, down to {_LEAST_FOR_PREPARE:.0%} for more"
+            charge["prepare"] += (
+                f" for up to {_FULL_SHARE_ROWS:,.0f} rows, down to {_LEAST_FOR_PREPARE:.0%} for more"
+            )
         charge["prepare"] += f" and delta {selection_delta(privacy):.2g} for naming categories"
         charge["train"] = f"; charges what is left: to epsilon {most:g} at delta {privacy.budget.delta:g}"
         after = _epsilons(privacy, privacy.budget.delta, ledger.entries(config.name))

@@ -186,9 +186,10 @@ class BinnedCodebook:
     ) -> NDArray[np.float64]:
         """Moved to what values are rounded to, within their bins. [n] -> [n]."""
         # The bits of the uniform give one more that tells nothing of it.
-        picks = (mix(np.ascontiguousarray(uniforms).view(np.uint64)) >> np.uint64(11)) * 2.0**-53
+        bits = mix(np.ascontiguousarray(uniforms, dtype=np.float64).view(np.uint64)) >> np.uint64(11)
+        picks = bits.astype(np.float64) * 2.0**-53
         uppers = np.asarray(self.uppers)
-        last = np.nextafter(uppers, -np.inf) if self.kind is Kind.REAL else np.ceil(uppers) - 1
+        last = np.nextafter(uppers, np.float64(-np.inf)) if self.kind is Kind.REAL else np.ceil(uppers) - 1
         finite = np.isfinite(drawn)
         moved = rounded(
             np.where(finite, drawn, 0.0), picks, self.roundings, self.kind,

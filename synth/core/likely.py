@@ -89,5 +89,3 @@ def _moment(first: int, end: int) -> float:
         if stop > start:
             return (_day(start, stop) if step == SECONDS_A_DAY else float(start)) * step
     return float(first)
-
-

@@ -176,9 +176,7 @@ def with_points(
 ) -> list[tuple[Cell, ...]]:
     """Where the mass of each bin lies: spikes at their likely values, the rest in its cells."""
     single = set(spikes)
-    return [
-        tuple(_at_point(cell, column) if cell in single else cell for cell in part) for part in bins
-    ]
+    return [tuple(_at_point(cell, column) if cell in single else cell for cell in part) for part in bins]
 
 
 def _at_point(cell: Cell, column: Column) -> Cell:

@@ -14,6 +14,7 @@ from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, JoinedGri
 from synth.core.schema import Column, Kind, Part, TableSchema
 from synth.lake.columns import joined, to_numbers, to_strings
 
+
 def _days(*edges: tuple[str, float]) -> tuple[LinearGrid, ...]:
     """Linear grids between (first day, step in days); the last edge ends the last one."""
     starts = [float(np.datetime64(day, "D").astype(np.int64)) for day, _ in edges]

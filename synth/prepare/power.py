@@ -41,4 +41,8 @@ def fit_power(cells: Sequence[Cell]) -> PowerTransform | None:
         moved = yeo_johnson(points, power)
         mean = float(weights @ moved)
         std = float(np.sqrt(weights @ (moved - mean) ** 2))
-    return PowerTransform(power=power, mean=mean, std=std) if np.isfinite([mean, std]).all() and std > 0 else None
+    return (
+        PowerTransform(power=power, mean=mean, std=std)
+        if np.isfinite([mean, std]).all() and std > 0
+        else None
+    )

@@ -165,9 +165,7 @@ def _split_heavy(
         tree.split(leaf, children, fine)
 
 
-def _children(
-    first: int, shift: int, bits: int, possible: _Possible
-) -> tuple[NDArray[np.int64], int]:
+def _children(first: int, shift: int, bits: int, possible: _Possible) -> tuple[NDArray[np.int64], int]:
     """First cells and shift of a node's possible children; while there is but one, of that one's."""
     while True:
         fine = shift - bits

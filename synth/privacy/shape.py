@@ -22,9 +22,7 @@ _SHAPE = 2.5
 """Noise standard deviations by which an uneven split must differ from an even one."""
 
 
-def kept_roots(
-    mass: NDArray[np.float64], deviation: NDArray[np.float64], total: float
-) -> NDArray[np.bool_]:
+def kept_roots(mass: NDArray[np.float64], deviation: NDArray[np.float64], total: float) -> NDArray[np.bool_]:
     """Which roots stand out of their noise: alone, in a run of neighbours, or beside ones that do. [n] -> [n].
 
     A run of L roots is one question more, so that with n roots there are n x 8 of them: the threshold is

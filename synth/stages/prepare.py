@@ -41,7 +41,9 @@ def prepare(run: Run) -> None:
     check_derived(frame, schema.columns)
     check_unique(schema, config.generate.rows)
     upstream = artifact_digest(run.workspace.findings)
-    key = run.key("prepare", PreparedManifest.FORM, config.prepare, config.relations, run.declared_columns, upstream)
+    key = run.key(
+        "prepare", PreparedManifest.FORM, config.prepare, config.relations, run.declared_columns, upstream
+    )
     with run.stage("prepare", run.workspace.prepared, key) as stage:
         if stage is None:
             return
@@ -124,7 +126,9 @@ def _paid(
     events = plan.events()
     run.check("prepare", events)
     run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
-    summary = collect_summary(source, schema, pruned=plan.pruned(schema), max_distinct=config.prepare.max_distinct)
+    summary = collect_summary(
+        source, schema, pruned=plan.pruned(schema), max_distinct=config.prepare.max_distinct
+    )
     receipt = run.reserve("prepare", events)
     manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
     run.settle(receipt, key, manifest.to_dict())

@@ -30,10 +30,11 @@ GRIDS = [
     FloatGrid(16),
     BoundedGrid(LinearGrid(0.0, 121.0, 1.0, 16)),
     DecimalGrid(BoundedGrid(LinearGrid(-250.0, 1_001.0, 1.0, 16)), 1),
-    JoinedGrid((LinearGrid(-9_000.0, -100.0, 50.0), LinearGrid(-100.0, 300.0, 1.0), LinearGrid(300.0, 301.0, 1.0)), 4),
+    JoinedGrid(
+        (LinearGrid(-9_000.0, -100.0, 50.0), LinearGrid(-100.0, 300.0, 1.0), LinearGrid(300.0, 301.0, 1.0)), 4
+    ),
 ]
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])

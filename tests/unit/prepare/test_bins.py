@@ -85,9 +85,7 @@ def stands_alone(bins: list[list[Cell]], value: float) -> bool:
 
 def with_spikes(cells: list[Cell], noise_scale: float) -> list[list[Cell]]:
     spikes = find_spikes(cells, FloatGrid(), WHOLE, 20, noise_scale)
-    return cut(
-        cells, Binning.QUANTILE, WHOLE, bins=20, noise_scale=noise_scale, power=None, spikes=spikes
-    )
+    return cut(cells, Binning.QUANTILE, WHOLE, bins=20, noise_scale=noise_scale, power=None, spikes=spikes)
 
 
 @pytest.mark.parametrize("noise_scale", [0.0, 10.0])

@@ -158,7 +158,9 @@ def test_a_charge_that_lacks_a_query_s_event_pays_for_nothing_of_it() -> None:
 
 
 def test_finest_levels_are_left_out_where_rows_are_few() -> None:
-    born = replace(SCHEMA, columns=(*SCHEMA.columns, Column(name="at", spark_type="timestamp", kind=Kind.TIMESTAMP)))
+    born = replace(
+        SCHEMA, columns=(*SCHEMA.columns, Column(name="at", spark_type="timestamp", kind=Kind.TIMESTAMP))
+    )
     rounds = [
         sum((q.purpose, q.feature) == (Purpose.BINS, "at") for q in plan_of(born, rows=rows).queries)
         for rows in (10.0, 2_000.0, 50_000.0, MANY)

@@ -28,9 +28,7 @@ def released(
     values: NDArray[np.float64], grid: Grid, receipts: list[Receipt], *, bins: int = 20, whole: bool = False
 ) -> MassCells:
     cells, counts = np.unique(grid.cell(values), return_counts=True)
-    return release_mass(
-        cells, counts, grid, receipts, bins=bins, whole=whole, total=float(len(values))
-    ).value
+    return release_mass(cells, counts, grid, receipts, bins=bins, whole=whole, total=float(len(values))).value
 
 
 VALUES = st.lists(st.integers(-3000, 3000), min_size=1, max_size=200)
@@ -123,7 +121,14 @@ def test_what_the_type_cannot_hold_is_never_looked_at(monkeypatch: pytest.Monkey
     asked = recorded(monkeypatch)
     cells, counts = np.unique(FloatGrid(16).cell(np.arange(100.0)), return_counts=True)
     release_mass(
-        cells, counts, FloatGrid(16), paid(5.0, 4), bins=20, whole=True, total=100.0, within=(-(2.0**31), 2.0**31 - 1)
+        cells,
+        counts,
+        FloatGrid(16),
+        paid(5.0, 4),
+        bins=20,
+        whole=True,
+        total=100.0,
+        within=(-(2.0**31), 2.0**31 - 1),
     )
     assert asked[0] == 1 + 31 + 32, "zero, octaves of positive numbers, and of negative ones with -2^31"
 
@@ -136,16 +141,16 @@ def test_one_query_is_asked_a_level_and_no_more(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_noise_alone_names_no_place_far_from_all_values(whole: bool) -> None:
-    """A root stands out at 4.5 standard deviations: chance 3.4e-6 each, of 193, so 0.13 of 200 releases
-    are expected to have one; more than three have a chance below 1.2e-5."""
+    """Roots alone and runs of them stand out at a chance of 0.002 together, 0.4 of 200 releases; more than
+    five have a chance below 1e-5. The two octaves beside the values, and those beside them, are not far."""
     numbers = np.random.default_rng(0).integers(0, 90, 2_000).astype(np.float64)
     grid = FloatGrid()
-    first, last = grid.cell(np.array([0.0, 127.0]))
+    first, last = grid.cell(np.array([-4.0, 511.0]))
     false = 0
     for _ in range(200):
         mass = released(numbers, grid, paid(10.0, 4), whole=whole)
         false += bool(np.any((mass.first > last) | (mass.last < first)))
-    assert false <= 3
+    assert false <= 5
 
 
 def test_an_empty_column_has_no_cells_without_noise() -> None:
@@ -160,13 +165,15 @@ def test_tails_are_kept_beside_what_stands_out(rows: int) -> None:
     ages = np.clip(18 + np.random.default_rng(0).gamma(2.2, 12.0, rows), 18, 95).round()
     mass = released(ages, FloatGrid(16), paid(rows / 60, 4), whole=True)
     grid = FloatGrid(16)
-    assert grid.first_whole(mass.first)[0] <= 18
+    assert grid.first_whole(mass.first)[0] <= 24
     assert grid.first_whole(mass.last + 1)[-1] > 64
 
 
 def test_a_value_in_a_hole_has_a_place_of_its_own() -> None:
     """Zero and thousands stand out; what lies between is a piece, however little."""
-    numbers = np.concatenate([np.zeros(8_000), np.full(20, 50.0), np.random.default_rng(0).uniform(2_048, 4_095, 4_000)])
+    numbers = np.concatenate(
+        [np.zeros(8_000), np.full(20, 50.0), np.random.default_rng(0).uniform(2_048, 4_095, 4_000)]
+    )
     grid = FloatGrid()
     mass = released(numbers, grid, paid(20.0, 4))
     cell = grid.cell(np.array([50.0]))[0]
@@ -193,7 +200,9 @@ def test_missing_mass_is_looked_for_with_lower_thresholds() -> None:
     deviation, mass = np.full(100, 10.0), np.zeros(100)
     mass[30] = 33.0
     assert not kept_roots(mass, deviation, 0.0).any(), "3.3 deviations of one root in a hundred are noise"
-    assert np.flatnonzero(kept_roots(mass, deviation, 40.0)).tolist() == [30], "unless 40 values must be somewhere"
+    assert np.flatnonzero(kept_roots(mass, deviation, 40.0)).tolist() == [30], (
+        "unless 40 values must be somewhere"
+    )
 
 
 def test_noisy_counts_of_a_tree_are_those_of_least_squares() -> None:
