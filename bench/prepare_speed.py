@@ -100,7 +100,7 @@ def measure(folder: Path, scratch: Path, *, through_spark: bool) -> dict[str, fl
         timed("read and count", lambda: frame.select([F.count(name) for name in frame.columns]).collect())
         summary = timed(
             "summarize",
-            lambda: collect_summary(source, schema, pruned=plan.pruned(), max_distinct=10**6),
+            lambda: collect_summary(source, schema, pruned=plan.pruned(schema), max_distinct=10**6),
         )
         manifest = fit(summary, schema, plan, receipt, Prepare(), findings)  # type: ignore[arg-type]
         codes = scratch / f"codes-{run}"

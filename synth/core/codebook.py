@@ -184,7 +184,26 @@ class BinnedCodebook:
         cell = np.minimum(np.searchsorted(places, place, side="right") - 1, stops[bins])
         within = np.clip((place - places[cell]) / (places[cell + 1] - places[cell]), 0.0, _BELOW_ONE)
         drawn = self._within(lowers[cell], uppers[cell], within)
+        if self.roundings:
+            loose = (lowers[cell] < uppers[cell]) & ~self._is_one_value(lowers[cell], uppers[cell])
+            drawn = np.where(loose, self._rounded(drawn, uniforms, bins), drawn)
         return np.where(null, np.nan, drawn)
+
+    def _rounded(
+        self, drawn: NDArray[np.float64], uniforms: NDArray[np.float64], bins: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Moved to what values are rounded to, within their bins. [n] -> [n]."""
+        # The bits of the uniform give one more that tells nothing of it.
+        bits = mix(np.ascontiguousarray(uniforms, dtype=np.float64).view(np.uint64)) >> np.uint64(11)
+        picks = bits.astype(np.float64) * 2.0**-53
+        uppers = np.asarray(self.uppers)
+        last = np.nextafter(uppers, np.float64(-np.inf)) if self.kind is Kind.REAL else np.ceil(uppers) - 1
+        finite = np.isfinite(drawn)
+        moved = rounded(
+            np.where(finite, drawn, 0.0), picks, self.roundings, self.kind,
+            least=np.asarray(self.lowers)[bins], most=last[bins],
+        )  # fmt: skip
+        return np.where(finite, moved, drawn)
 
     def _flat_cells(
         self,
@@ -208,13 +227,15 @@ class BinnedCodebook:
             return lower
         # Infinities are points: what is computed for them is not used.
         low, high = np.where(is_point, 0.0, lower), np.where(is_point, 1.0, upper)
-        drawn = self._in_cell(low, high, uniforms)
-        if self.roundings:
-            # The bits of the uniform give one more that tells nothing of it.
-            picks = (mix(np.ascontiguousarray(uniforms).view(np.uint64)) >> np.uint64(11)) * 2.0**-53
-            least, most = _whole_range(self.lowers, self.uppers, self.kind)
-            drawn = rounded(drawn, picks, self.roundings, self.kind, least=least, most=most)
-        return np.where(is_point, lower, drawn)
+        return np.where(is_point, lower, self._in_cell(low, high, uniforms))
+
+    def _is_one_value(self, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether a cell holds but one number that can be written: what was found to be there stays."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            if self.kind is not Kind.REAL:
+                return np.asarray(np.ceil(upper) - np.ceil(lower) <= 1)
+            unit = 0.0 if self.decimals is None else 10.0**-self.decimals
+            return np.asarray(upper - lower <= unit * (1 + 1e-6))
 
     def _in_cell(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
@@ -232,14 +253,6 @@ class BinnedCodebook:
         with np.errstate(over="ignore", invalid="ignore"):
             rounded = np.round(np.maximum(first, np.floor(drawn / unit + 1e-9)) * unit, self.decimals)
         return np.where(np.isfinite(rounded), rounded, drawn)
-
-
-def _whole_range(lowers: tuple[float, ...], uppers: tuple[float, ...], kind: Kind) -> tuple[float, float]:
-    """Least and greatest value of the bins; the last edge of whole numbers is beyond them."""
-    finite = [edge for edge in (*lowers, *uppers) if np.isfinite(edge)]
-    if not finite:
-        return -np.inf, np.inf
-    return min(finite), max(finite) - (0.0 if kind is Kind.REAL else 1.0)
 
 
 Codebook = CategoricalCodebook | BinnedCodebook

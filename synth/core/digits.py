@@ -190,13 +190,14 @@ def rounded(
     found: tuple[Rounding, ...],
     kind: Kind,
     *,
-    least: float,
-    most: float,
+    least: NDArray[np.float64],
+    most: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Values moved to the nearest of a rounding that is drawn by its share. [n] -> [n].
 
     Args:
-      picks: [n] in [0, 1). least, most: results stay between them where a multiple does.
+      picks: [n] in [0, 1). least, most: [n], results stay between them; a value without a multiple there
+        stays as it is.
     """
     shares = np.cumsum([rounding.share for rounding in found])
     which = np.minimum(np.searchsorted(shares, picks * shares[-1], side="right"), len(found) - 1)
@@ -205,11 +206,13 @@ def rounded(
         mine = which == number
         if rounding.unit and mine.any():
             near = _nearest_day if kind is Kind.DATE else _nearest
-            moved[mine] = near(values[mine], rounding, least, most)
+            moved[mine] = near(values[mine], rounding, least[mine], most[mine])
     return moved
 
 
-def _nearest(values: NDArray[np.float64], to: Rounding, least: float, most: float) -> NDArray[np.float64]:
+def _nearest(
+    values: NDArray[np.float64], to: Rounding, least: NDArray[np.float64], most: NDArray[np.float64]
+) -> NDArray[np.float64]:
     size = np.abs(values)
     multiple = np.maximum(np.floor((size - to.offset) / to.unit + 0.5), 0)
     signed = [np.copysign(_times(multiple + step, to), values) for step in (0, -1, 1)]
@@ -224,7 +227,9 @@ def _times(multiple: NDArray[np.float64], to: Rounding) -> NDArray[np.float64]:
     return (multiple + np.round(to.offset * whole)) / whole
 
 
-def _nearest_day(values: NDArray[np.float64], to: Rounding, least: float, most: float) -> NDArray[np.float64]:
+def _nearest_day(
+    values: NDArray[np.float64], to: Rounding, least: NDArray[np.float64], most: NDArray[np.float64]
+) -> NDArray[np.float64]:
     days = values.astype(np.int64).astype("datetime64[D]")
     period = "Y" if to.unit == 365 else "M"
     start = days.astype(f"datetime64[{period}]")

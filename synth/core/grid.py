@@ -50,10 +50,10 @@ class Grid(Protocol):
         ...
 
 
-def levels_for(n_cells: int) -> tuple[int, ...]:
-    """Shifts in steps of FAN_BITS down to 0, from the first that leaves at most 256 roots."""
+def levels_for(n_cells: int, most_roots: int = _MOST_ROOTS) -> tuple[int, ...]:
+    """Shifts in steps of FAN_BITS down to 0, from the first that leaves at most so many roots."""
     top = 0
-    while (n_cells - 1) >> top >= _MOST_ROOTS:
+    while (n_cells - 1) >> top >= most_roots:
         top += FAN_BITS
     return tuple(range(top, -1, -FAN_BITS))
 
@@ -140,12 +140,14 @@ class FloatGrid:
     def _magnitude(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         """Lower edge of the so-many-th cell above zero; the smallest number where there is none."""
         bits = np.zeros(steps.shape, dtype=np.int64)
+        largest = int(np.array(_LARGEST).view(np.int64))
         first = 0
         for exponent, octaves, fewer in _REGIONS:
-            shift = _MANTISSA_BITS - self.bits + fewer
-            bits = np.where(steps >= first, _start_of(exponent) + ((steps - first) << shift), bits)
+            start, shift = _start_of(exponent), _MANTISSA_BITS - self.bits + fewer
+            # Beyond the largest number nothing is, and shifting further would overflow.
+            within = np.minimum(steps - first, ((largest - start) >> shift) + 1)
+            bits = np.where(steps >= first, start + (within << shift), bits)
             first += octaves << (self.bits - fewer)
-        largest = np.array(_LARGEST).view(np.int64)
         return np.ascontiguousarray(np.clip(bits, 1, largest)).view(np.float64)
 
     def first_whole(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -161,11 +163,16 @@ def _start_of(exponent: int) -> int:
 
 @dataclass(frozen=True)
 class LinearGrid:
-    """Cells of width `step` from `start`; enough whole blocks to reach `end`."""
+    """Cells of width `step` from `start`; enough whole blocks to reach `end`.
+
+    Attributes:
+      most_roots: how many roots its tree may have.
+    """
 
     start: float
     end: float
     step: float
+    most_roots: int = _MOST_ROOTS
 
     def __post_init__(self) -> None:
         if not self.end > self.start:
@@ -185,7 +192,7 @@ class LinearGrid:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        return levels_for(self.used)
+        return levels_for(self.used, self.most_roots)
 
     @property
     def special(self) -> tuple[int, ...]:

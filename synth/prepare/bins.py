@@ -37,6 +37,7 @@ def cells_of(mass: MassCells, grid: Grid, column: Column) -> list[Cell]:
     edge = grid.lower if column.kind is Kind.REAL else grid.first_whole
     lowers, uppers = edge(mass.first), edge(mass.last + 1)
     uppers = np.where(np.isinf(uppers) & np.isfinite(lowers), _LARGEST, uppers)
+    uppers = np.where(lowers == -np.inf, -np.inf, uppers)
     top = None if column.upper is None else column.upper + (0 if column.kind is Kind.REAL else 1)
     cells: list[Cell] = []
     reached, waiting = -math.inf, 0.0

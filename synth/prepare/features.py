@@ -55,6 +55,8 @@ _TIMESTAMPS = JoinedGrid(
 _LARGEST_LINEAR = 1 << 20
 _WHOLE_BITS = 16
 """Leading bits by which whole numbers are told apart: those below 131,072 have cells of their own."""
+_FEW_ROOTS = 16
+"""Roots between declared bounds, within which all values are expected."""
 _BOOLEANS = pa.array(["false", "true"])
 
 
@@ -102,14 +104,15 @@ def _between(column: Column, lower: float, upper: float) -> Grid:
         case Kind.INTEGER | Kind.DATE | Kind.TIMESTAMP:
             steps = upper + 1 - lower
             step = max(1.0, float(-(-steps // _LARGEST_LINEAR)))
-            return BoundedGrid(LinearGrid(lower, upper + 1, step))
+            return BoundedGrid(LinearGrid(lower, upper + 1, step, _FEW_ROOTS))
         case Kind.REAL if column.decimals is not None:
             unit = 10.0**column.decimals
             first, last = round(lower * unit), round(upper * unit) + 1
             step = float(max(1, -(-(last - first) // _LARGEST_LINEAR)))
-            return DecimalGrid(BoundedGrid(LinearGrid(float(first), float(last), step)), column.decimals)
+            inner = LinearGrid(float(first), float(last), step, _FEW_ROOTS)
+            return DecimalGrid(BoundedGrid(inner), column.decimals)
         case _:
-            return BoundedGrid(LinearGrid(lower, upper, (upper - lower) / (1 << 16)), closed=True)
+            return BoundedGrid(LinearGrid(lower, upper, (upper - lower) / (1 << 16), _FEW_ROOTS), closed=True)
 
 
 def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> NDArray[np.float64]:

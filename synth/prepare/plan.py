@@ -182,7 +182,9 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             continue
         if column.kind.is_binned:
             levels = 1 if column.edges is not None else len(grid_for(column).levels)
-            for level in range(max(min(_LEAST_ROUNDS, levels), levels - skipped)):
+            # One level needs no search: it is asked like declared categories.
+            least = 1 if levels == 1 else min(_LEAST_ROUNDS, levels + 1)
+            for level in range(max(least, levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
             if has_endings(column):
                 yield _query(Purpose.ENDINGS, feature.name, weights.endings * column.weight, m)

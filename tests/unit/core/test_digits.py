@@ -18,10 +18,7 @@ def found(values: NDArray[np.float64], kind: Kind, decimals: int | None = None) 
     """Units with their shares."""
     places = ending(values, kind, decimals)
     counts = np.bincount(places, minlength=len(endings_of(kind, decimals)))
-    return {
-        r.unit: round(r.share, 2)
-        for r in roundings(counts.tolist(), kind, decimals, noise_scale=0.0)
-    }
+    return {r.unit: round(r.share, 2) for r in roundings(counts.tolist(), kind, decimals, noise_scale=0.0)}
 
 
 def draws(low: float, high: float) -> NDArray[np.float64]:
@@ -60,7 +57,7 @@ def test_multiples_are_found_and_made_again(unit: int) -> None:
     assert found(values, Kind.INTEGER) == {unit: 1.0}
     again = rounded(
         draws(0, 1_000 * unit), np.zeros(N), (Rounding(unit=unit, share=1.0),), Kind.INTEGER,
-        least=0, most=999 * unit,
+        least=np.zeros(N), most=np.full(N, 999.0 * unit),
     )  # fmt: skip
     assert np.all(again % unit == 0)
     assert 0 <= again.min() <= again.max() <= 999 * unit
@@ -68,7 +65,10 @@ def test_multiples_are_found_and_made_again(unit: int) -> None:
 
 def test_a_share_that_is_rounded_is_told_from_chance() -> None:
     values = np.where(np.arange(N) % 4 == 0, draws(0, 1_000) * 1_000, draws(0, 1_000_000))
-    assert found(values, Kind.INTEGER) == {0.0: pytest.approx(0.75, abs=0.03), 1_000.0: pytest.approx(0.25, abs=0.03)}
+    assert found(values, Kind.INTEGER) == {
+        0.0: pytest.approx(0.75, abs=0.03),
+        1_000.0: pytest.approx(0.25, abs=0.03),
+    }
 
 
 def test_prices_that_end_in_99_do_so_again() -> None:
@@ -77,7 +77,12 @@ def test_prices_that_end_in_99_do_so_again() -> None:
     places = np.bincount(ending(prices, Kind.REAL, 2), minlength=len(endings_of(Kind.REAL, 2)))
     found_roundings = roundings(places.tolist(), Kind.REAL, 2, noise_scale=0.0)
     again = rounded(
-        np.random.default_rng(1).uniform(1, 499, N), np.zeros(N), found_roundings, Kind.REAL, least=0, most=500
+        np.random.default_rng(1).uniform(1, 499, N),
+        np.zeros(N),
+        found_roundings,
+        Kind.REAL,
+        least=np.zeros(N),
+        most=np.full(N, 500.0),
     )
     assert set(np.round(again % 1, 2)) == {0.99}
 
@@ -97,7 +102,12 @@ def test_firsts_of_months_and_midnights_are_found_and_made_again() -> None:
     assert list(found(days * 86_400, Kind.TIMESTAMP)) == [86_400]
     assert list(found(draws(0, 1e6) * 60, Kind.TIMESTAMP)) == [60]
     again = rounded(
-        draws(11_000, 18_000), np.zeros(N), (Rounding(unit=31, share=1.0),), Kind.DATE, least=11_000, most=18_000
+        draws(11_000, 18_000),
+        np.zeros(N),
+        (Rounding(unit=31, share=1.0),),
+        Kind.DATE,
+        least=np.full(N, 11_000.0),
+        most=np.full(N, 18_000.0),
     )
     assert np.all(ending(again, Kind.DATE, None) == 1)
     first = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(again[0]) + 1)

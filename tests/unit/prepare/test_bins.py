@@ -9,7 +9,7 @@ from synth.config.sections import Binning
 from synth.core.codebook import Cell
 from synth.core.grid import FloatGrid, LinearGrid
 from synth.core.schema import Column, Kind
-from synth.prepare.bins import cells_of, cut
+from synth.prepare.bins import cells_of, cut, find_spikes
 from synth.prepare.power import fit_power
 from synth.privacy.quantile import MassCells
 
@@ -83,29 +83,28 @@ def stands_alone(bins: list[list[Cell]], value: float) -> bool:
     return len(part) == 1 and part[0][1] - part[0][0] <= 1
 
 
+def with_spikes(cells: list[Cell], noise_scale: float) -> list[list[Cell]]:
+    spikes = find_spikes(cells, FloatGrid(), WHOLE, 20, noise_scale)
+    return cut(cells, Binning.QUANTILE, WHOLE, bins=20, noise_scale=noise_scale, power=None, spikes=spikes)
+
+
 @pytest.mark.parametrize("noise_scale", [0.0, 10.0])
 def test_zero_a_usual_number_and_the_top_of_a_range_stand_alone(noise_scale: float) -> None:
     generator = np.random.default_rng(0)
     gains = np.concatenate([np.zeros(30_000), generator.lognormal(8, 1, 3_000).round()])
-    gains = cut(
-        cells_of_values(gains, WHOLE), Binning.QUANTILE, WHOLE, bins=20, noise_scale=noise_scale, power=None
-    )
+    gains = with_spikes(cells_of_values(gains, WHOLE), noise_scale)
     assert stands_alone(gains, 0.0)
     hours = np.concatenate([generator.normal(40, 12, 20_000).round(), np.full(15_000, 40.0)]).clip(1, 99)
-    hours = cut(
-        cells_of_values(hours, WHOLE), Binning.QUANTILE, WHOLE, bins=20, noise_scale=noise_scale, power=None
-    )
+    hours = with_spikes(cells_of_values(hours, WHOLE), noise_scale)
     assert stands_alone(hours, 40.0)
     ages = np.concatenate([generator.integers(17, 80, 30_000), np.full(900, 90)])
-    ages = cut(
-        cells_of_values(ages, WHOLE), Binning.QUANTILE, WHOLE, bins=20, noise_scale=noise_scale, power=None
-    )
+    ages = with_spikes(cells_of_values(ages, WHOLE), noise_scale)
     assert stands_alone(ages, 90.0)
 
 
 def test_a_smooth_column_has_no_spikes() -> None:
     cells = [(float(k), k + 1.0, 100.0) for k in range(200)]
-    bins = cut(cells, Binning.QUANTILE, WHOLE, bins=20, noise_scale=5.0, power=None)
+    bins = with_spikes(cells, 5.0)
     assert not any(len(part) == 1 for part in bins)
 
 

@@ -63,9 +63,15 @@ def histogram(summary: Summary, query: Query, schema: TableSchema) -> dict[objec
     features = features_of(schema)
     (index,) = [k for k, feature in enumerate(features) if feature.name == query.feature]
     counted = summary.features[index]
-    counts: dict[object, int] = {"null": counted.nulls, **counted.categories}
-    if query.purpose is Purpose.BINS:
-        shift = grid_for(features[index].column).levels[query.level]
+    if query.purpose is Purpose.ENDINGS:
+        return dict(counted.categories)
+    counts: dict[object, int] = {"null": counted.nulls}
+    if query.purpose is not Purpose.BINS:
+        counts |= counted.categories
+    else:
+        # A round asks for nodes of several levels, disjoint: as much moves as on one of them.
+        levels = grid_for(features[index].column).levels
+        shift = levels[min(query.level, len(levels) - 1)]
         for cell, count in zip(counted.cells.tolist(), counted.counts.tolist(), strict=True):
             counts[cell >> shift] = counts.get(cell >> shift, 0) + count
     return counts

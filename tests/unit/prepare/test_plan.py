@@ -9,7 +9,7 @@ import pytest
 from synth.config.sections import Prepare, PrepareWeights
 from synth.core.feature import Feature, features_of
 from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableSchema
-from synth.prepare.plan import PreparePlan, Purpose
+from synth.prepare.plan import PreparePlan, Purpose, has_endings
 from synth.privacy import accountant, noise
 from synth.privacy.budget import Budget, DiscreteGaussian, NoPrivacy, Selection
 from synth.privacy.entry import Receipt
@@ -53,7 +53,8 @@ def scale(plan: PreparePlan, feature: str | None, purpose: Purpose, level: int =
 
 def test_the_plan_counts_every_query() -> None:
     plan = plan_of(SCHEMA)
-    assert len(plan.queries) == 3 + 4 + 1  # colour, sex, token; four levels of age; the row count
+    # colour, sex, token; five rounds of age, and how it ends; the row count
+    assert len(plan.queries) == 3 + 5 + 1 + 1
     assert plan.n_selections == 2
     wide = Counter(query.purpose for query in plan_of(WIDE).queries)
     assert wide[Purpose.ROWS] == wide[Purpose.UNITS] == 1
@@ -61,7 +62,8 @@ def test_the_plan_counts_every_query() -> None:
     assert wide[Purpose.FOUND] == 2
     levels = Counter(query.feature for query in plan_of(WIDE).queries if query.purpose is Purpose.BINS)
     assert levels["bands"] == 1, "declared edges are one histogram"
-    assert levels["age"] == 4
+    assert levels["age"] == 5
+    assert wide[Purpose.ENDINGS] == 2  # age and day; what has declared edges, and places, have none
     assert levels["lat x lon"] == 6  # 28 bits: 256 roots, then five levels of 16 children
 
 
@@ -119,6 +121,7 @@ def test_the_receipts_of_all_queries_are_what_was_charged_and_no_more(schema: Ta
     receipt = Receipt(entry=1, events=plan.events())
     asked = [(Purpose.ROWS, None), *([(Purpose.UNITS, None)] if schema.unit.entity else [])]
     asked += [(purpose_of(feature), feature) for feature in features_of(schema)]
+    asked += [(Purpose.ENDINGS, feature) for feature in features_of(schema) if has_endings(feature.column)]
     handed = [part for purpose, feature in asked for part in plan.receipts(receipt, purpose, feature)]
     assert len(handed) == len(plan.queries)
     assert {part.entry for part in handed} == {1}
@@ -155,13 +158,16 @@ def test_a_charge_that_lacks_a_query_s_event_pays_for_nothing_of_it() -> None:
 
 
 def test_finest_levels_are_left_out_where_rows_are_few() -> None:
-    levels = [
-        sum(query.feature == "age" for query in plan_of(SCHEMA, rows=rows).queries)
+    born = replace(
+        SCHEMA, columns=(*SCHEMA.columns, Column(name="at", spark_type="timestamp", kind=Kind.TIMESTAMP))
+    )
+    rounds = [
+        sum((q.purpose, q.feature) == (Purpose.BINS, "at") for q in plan_of(born, rows=rows).queries)
         for rows in (10.0, 2_000.0, 50_000.0, MANY)
     ]
-    assert levels == sorted(levels)
-    assert levels[0] == 1
-    assert levels[-1] == 4
+    assert rounds == sorted(rounds)
+    assert rounds[0] == 4, "what is too light to be split is asked for again"
+    assert rounds[-1] == 6
     few, many = plan_of(SCHEMA, rows=10.0), plan_of(SCHEMA)
     assert scale(few, "sex", Purpose.DECLARED) < scale(many, "sex", Purpose.DECLARED)
 
@@ -169,15 +175,15 @@ def test_finest_levels_are_left_out_where_rows_are_few() -> None:
 def test_without_privacy_nothing_is_left_out_and_everything_is_exact() -> None:
     plan = plan_of(SCHEMA, None, rows=10.0)
     assert plan.events() == (NoPrivacy(),)
-    assert plan.pruned() == {}
-    assert len(plan.queries) == 8
+    assert plan.pruned(SCHEMA) == {}
+    assert len(plan.queries) == 10
     with pytest.raises(ValueError, match="no noise"):
         plan.event(plan.queries[0])
 
 
 def test_found_categories_of_at_most_so_many_rows_may_stay_uncounted() -> None:
     plan = plan_of(WIDE, 0.05)
-    assert set(plan.pruned()) == {"colour", "token"}
+    assert set(plan.pruned(WIDE)) == {"colour", "token"}
     noise_scale = scale(plan, "colour", Purpose.FOUND)
-    assert 4 < plan.pruned()["colour"] == pruned_count(noise_scale, max_rows=4) < noise_scale / 8
-    assert plan_of(WIDE, 100.0).pruned()["colour"] == 4, "at least a unit's own rows"
+    assert 4 < plan.pruned(WIDE)["colour"] == pruned_count(noise_scale, max_rows=4) < noise_scale / 8
+    assert plan_of(WIDE, 100.0).pruned(WIDE)["colour"] == 4, "at least a unit's own rows"

@@ -95,7 +95,7 @@ def test_a_tally_that_holds_too_much_hands_on_its_categories_before_the_end() ->
     features = features_of(SCHEMA)
     held = list(count_batches(iter(batches), features, SCHEMA, max_held=1))
     waited = list(count_batches(iter(batches), features, SCHEMA, max_held=100))
-    assert len(held) > len(waited) == 3  # ages, names and the number of rows
+    assert len(held) > len(waited) == 4  # ages and how they end, names, and the number of rows
 
 
 @given(rows=ROWS, times=st.integers(1, 3))
@@ -144,12 +144,36 @@ def test_a_value_that_is_no_number_counts_as_null(summarize: Summarize) -> None:
 
 def test_declared_bounds_make_the_grid_finer() -> None:
     bounded = Column(name="z", spark_type="double", kind=Kind.REAL, lower=0.0, upper=1.0)
-    assert grid_for(bounded).n_cells == 1 << 16
+    assert len(np.unique(grid_for(bounded).cell(np.arange(0.0, 1.0, 2.0**-16)))) == 1 << 16
     whole = Column(name="age", spark_type="int", kind=Kind.INTEGER, lower=0, upper=120)
     ages = np.arange(121.0)
-    assert grid_for(whole).cell(ages).tolist() == list(range(121))
+    assert np.diff(grid_for(whole).cell(ages)).tolist() == [1] * 120
     cents = Column(name="p", spark_type="double", kind=Kind.REAL, lower=0.0, upper=1.0, decimals=2)
-    assert grid_for(cents).cell(np.arange(101) / 100).tolist() == list(range(101))
+    assert np.diff(grid_for(cents).cell(np.arange(101) / 100)).tolist() == [1] * 100
+
+
+def test_days_and_moments_of_all_years_have_cells_and_the_usual_sentinels_one_of_their_own() -> None:
+    days = Column(name="d", spark_type="date", kind=Kind.DATE)
+    moments = Column(name="t", spark_type="timestamp", kind=Kind.TIMESTAMP)
+    texts = ["0001-01-01", "1600-02-03", "1753-01-01", "1900-01-01", "1970-01-01", "2024-02-29", "9999-12-31"]
+    numbers = np.array([np.datetime64(text, "D").astype(np.int64) for text in texts], dtype=np.float64)
+    for column, unit, coarse in ((days, 1.0, 16.0), (moments, 86_400.0, 86_400.0)):
+        grid = grid_for(column)
+        cells = grid.cell(numbers * unit)
+        assert len(np.unique(cells)) == len(texts)
+        assert np.all(grid.lower(cells) <= numbers * unit)
+        assert np.all(numbers * unit < grid.lower(cells + 1))
+        assert np.all(grid.lower(cells + 1) - grid.lower(cells) <= coarse)
+        sentinels = numbers[[0, 3, 4, 6]] * unit
+        assert grid.lower(grid.cell(sentinels)).tolist() == sentinels.tolist()
+
+
+def test_a_number_counts_once_among_the_endings(summarize: Summarize) -> None:
+    schema = TableSchema(
+        name="t", columns=(Column(name="n", spark_type="int", kind=Kind.INTEGER),), unit=PrivacyUnit()
+    )
+    (counted,) = summarize([pa.RecordBatch.from_pydict({"n": [7, 20, 1_000, None, 1_999]})], schema).features
+    assert counted.categories == {"1": 1, "10": 1, "1000": 1, "99": 1}
 
 
 def test_one_declared_bound_leaves_the_grid_as_it_is() -> None:
