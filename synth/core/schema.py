@@ -87,6 +87,8 @@ class Column:
       weight: share of preparation's budget relative to what its kind would get.
       derived: Spark SQL expression over other columns that computes it after generation; None if learned.
       unique: whether made-up values must never repeat.
+      digits: (number of digits, share) of the values of a made-up column, as far as that is released.
+      value_class: the public shape of most values of a made-up column; None if it is not known.
     """
 
     name: str
@@ -107,6 +109,8 @@ class Column:
     weight: float = 1.0
     derived: str | None = None
     unique: bool = False
+    digits: tuple[tuple[int, float], ...] = ()
+    value_class: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +121,14 @@ class Relations:
       places: (latitude, longitude) pairs, learned as one place.
       together: groups of columns of which only combinations that occur often enough come out.
       at_most: (low, high) pairs: low <= high in every generated row.
+      regions: groups of names of places from coarse to fine, learned as one place with levels; the only pair of
+        `places` is the position within the only group.
     """
 
     places: tuple[tuple[str, str], ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
     at_most: tuple[tuple[str, str], ...] = ()
+    regions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,8 +59,8 @@ def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
     """Numbers of a binned feature, NaN where null. -> float64 [n]."""
     columns = [schema.column(name) for name in feature.columns]
     match feature.role:
-        case Role.PLAIN:
-            numbers = to_numbers(batch.column(feature.name), feature.column)
+        case Role.PLAIN | Role.RANGE:
+            numbers = to_numbers(batch.column(feature.columns[0]), columns[0])
             decimals = feature.column.decimals
             # As a value is written out it is counted: at its digits.
             return numbers if decimals is None else np.round(numbers, decimals)
@@ -74,7 +74,7 @@ def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
         case Role.LENGTH:
             lengths = pc.utf8_length(to_strings(batch.column(columns[0].name))).cast(pa.float64())
             return np.asarray(lengths.fill_null(np.nan).to_numpy(zero_copy_only=False), dtype=np.float64)
-        case Role.TOGETHER | Role.PART:
+        case Role.TOGETHER | Role.PART | Role.LEVEL | Role.REGION:
             raise ValueError(f"{feature.name!r} has no numbers")
         case _:
             assert_never(feature.role)
@@ -92,14 +92,28 @@ def strings_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
         case Role.TOGETHER:
             values = [to_strings(batch.column(c.name)) for c in columns]
             return joined(values)
+        case Role.LEVEL | Role.REGION:
+            return _level(feature, batch, columns)
         case Role.PART:
             assert feature.part is not None
             numbers = to_numbers(batch.column(columns[0].name), columns[0])
             return _part(numbers, columns[0].kind, feature.part)
-        case Role.PLACE | Role.GAP | Role.LENGTH:
+        case Role.PLACE | Role.GAP | Role.LENGTH | Role.RANGE:
             raise ValueError(f"{feature.name!r} has no strings")
         case _:
             assert_never(feature.role)
+
+
+def _level(feature: Feature, batch: pa.RecordBatch, columns: list[Column]) -> pa.Array:
+    """The names of a place down to a level, and its cell where the level counts cells; never null."""
+    values = [to_strings(batch.column(column.name)) for column in columns[: feature.depth]]
+    if feature.bits is not None:
+        pair = columns[feature.depth :]
+        latitude, longitude = (to_numbers(batch.column(column.name), column) for column in pair)
+        cells = box_of(*pair).coarse(latitude, longitude, feature.bits)
+        null = np.isnan(cells)
+        values.append(pa.array(np.where(null, 0, cells).astype(np.int64), mask=null).cast(pa.string()))
+    return joined(values, null_if_all_are=False)
 
 
 def _part(numbers: NDArray[np.float64], kind: Kind, part: Part) -> pa.Array:

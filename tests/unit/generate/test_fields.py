@@ -9,7 +9,7 @@ import pytest
 
 from synth.core.calendar import calendar_part
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
-from synth.core.feature import box_of, features_of, part_categories
+from synth.core.feature import box_of, coded_features_of, part_categories
 from synth.core.geo import BITS
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableSchema
@@ -21,7 +21,7 @@ N = 20_000
 
 def manifest_of(columns: tuple[Column, ...], books: list[Codebook], **relations: Any) -> PreparedManifest:
     schema = TableSchema(name="t", columns=columns, unit=PrivacyUnit(), relations=Relations(**relations))
-    assert [feature.name for feature in features_of(schema)] == [codebook.column for codebook in books]
+    assert [feature.name for feature in coded_features_of(schema)] == [codebook.column for codebook in books]
     return PreparedManifest(
         schema=schema, codebooks=tuple(books), n_rows=9, n_units=9, entries=(1,), is_private=True
     )
