@@ -236,7 +236,9 @@ class RelationSettings(Section):
 
     places: tuple[tuple[str, str], ...] | None = None
     together: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
-    regions: Annotated[tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...], Field(max_length=1)] | None = None
+    regions: (
+        Annotated[tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...], Field(max_length=1)] | None
+    ) = None
     at_most: tuple[tuple[str, str], ...] = ()
     non_negative: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()

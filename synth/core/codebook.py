@@ -90,15 +90,15 @@ class Leaf:
       code: the code that it lies under.
       names: from coarse to fine, None for a missing value; fewer than the region has if the finer ones could
         not be named.
-      cells: (cell or None for a missing position, share of the leaf) on the grid of `bits` halvings, shares adding
-        up to 1; empty if no position could be released.
+      cells: (cell or None for a missing position, halvings of its grid, share of the leaf), shares adding up
+        to 1;
+        empty if no position could be released.
       weight: released count, > 0.
     """
 
     code: int
     names: tuple[str | None, ...]
-    cells: tuple[tuple[int | None, float], ...]
-    bits: int
+    cells: tuple[tuple[int | None, int, float], ...]
     weight: float
 
 
@@ -149,7 +149,9 @@ class RegionCodebook(CategoricalCodebook):
         """Number of a leaf drawn under each code, by released counts; -1 for null. [n], [n] -> [n]."""
         resolved = self.resolve_other(codes, uniforms).astype(np.int64)
         uniforms = (uniforms * 1e6) % 1.0  # the digits that chose a code say little of these
-        drawn = np.searchsorted(self.ends, np.minimum(resolved + uniforms, resolved + _BELOW_ONE), side="right")
+        drawn = np.searchsorted(
+            self.ends, np.minimum(resolved + uniforms, resolved + _BELOW_ONE), side="right"
+        )
         last = np.searchsorted(self.ends, resolved + 1.0, side="left")
         return np.where(resolved == NULL_CODE, -1, np.minimum(drawn, last))
 
@@ -315,7 +317,9 @@ def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
 
 
 def _leaf(fields: dict[str, Any]) -> Leaf:
-    cells = tuple((None if cell is None else int(cell), float(share)) for cell, share in fields["cells"])
+    cells = tuple(
+        (None if c is None else int(c), int(bits), float(share)) for c, bits, share in fields["cells"]
+    )
     return Leaf(**{**fields, "names": tuple(fields["names"]), "cells": cells})
 
 

@@ -13,7 +13,6 @@ from synth.core.geo import BITS, GeoBox
 from synth.core.region import Region, regions_of
 from synth.core.schema import Column, Kind, Part, TableSchema
 
-
 _RANGE_WEIGHT = 0.25
 """Of the range of a column that is made as a sum, beside a column that is learned."""
 
@@ -39,9 +38,10 @@ class Feature:
     Attributes:
       role: PLAIN: the column's values. PLACE: the grid cell of (latitude, longitude). GAP: high minus low, of
         (high, low). TOGETHER: the combination of the columns' values. PART: a calendar part of a date or
-        timestamp. LENGTH: the number of characters of a text that is made up. RANGE: the values of a column that
-        is made as a sum, counted for its range alone. LEVEL: the names of a place down to one level, or the cells
-        of places of that level, counted alone. REGION: a place with all its levels, coded and not counted.
+        timestamp. LENGTH: the number of characters of a text that is made up. RANGE: the values of a column
+        that is made as a sum, counted for its range alone. LEVEL: the names of a place down to one level, or
+        the cells of places of that level, counted alone. REGION: a place with all its levels, coded and not
+        counted.
       columns: source columns it is made from.
       column: what its values are like; its name is the coded column's.
       part: the calendar part, for PART alone.
@@ -184,23 +184,17 @@ def _range(high: Column) -> Feature:
 def _levels(region: Region) -> Iterator[Feature]:
     """The histograms that a place is known by, the coarse ones first."""
     names = tuple(column.name for column in region.names)
-    for depth in range(1, len(names) + 1):
-        column = region.level(depth, cells=False)
-        yield Feature(role=Role.LEVEL, columns=names[:depth], column=column, depth=depth)
+    for depth in range(1, len(region.steps) + 1):
+        yield Feature(role=Role.LEVEL, columns=names, column=region.level(depth), depth=depth)
     if region.position is not None:
-        position = tuple(column.name for column in region.position)
-        for depth in range(len(names) + 1):
-            yield Feature(
-                role=Role.LEVEL,
-                columns=(*names[:depth], *position),
-                column=region.level(depth, cells=True),
-                depth=depth,
-                bits=region.bits(depth, box_of(*region.position)),
-            )
+        grids = region.grids(box_of(*region.position))
+        for number, (depth, bits) in enumerate(grids):
+            column = region.cells(number, len(grids))
+            yield Feature(role=Role.LEVEL, columns=region.columns, column=column, depth=depth, bits=bits)
 
 
 def _region(region: Region) -> Feature:
-    return Feature(role=Role.REGION, columns=region.columns, column=region.coded(), depth=len(region.names))
+    return Feature(role=Role.REGION, columns=region.columns, column=region.coded(), depth=len(region.steps))
 
 
 def _part(column: Column, part: Part) -> Feature:

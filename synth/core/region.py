@@ -1,10 +1,11 @@
 """A place with levels: state, county, city and postcode, and where on earth, learned as one thing.
 
-Every level is a histogram of its own over the names down to it, so that what is rare on a fine level is known on
-a coarser one; `synth.prepare.regions` makes one codebook of all levels.
+Every level is a histogram of its own over the names down to it, so that what is rare on a fine level is
+known on a coarser one; `synth.prepare.regions` makes one codebook of all levels.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from synth.core.entity import Entity
@@ -18,13 +19,34 @@ _SIZES = {
     Entity.COUNTRY: 3.0,
     Entity.STATE: 0.7,
     Entity.COUNTY: 0.18,
-    Entity.CITY: 0.05,
+    Entity.CITY: 0.028,
     Entity.POSTCODE: 0.012,
 }
 """Height in degrees of the cells that places of a level are told apart by, and of the whole table's."""
-_FINEST_NAME, _COARSER_NAME = 0.9, 0.25
-_FINEST_CELL, _FINER_CELL, _COARSER_CELL = 0.9, 0.4, 0.15
-"""Weights of the levels' histograms: what is coarse has many rows a cell, and needs little."""
+_FINER_BITS = 2
+"""Further halvings of the cells of the finest places, where they hold enough."""
+_NAMES_WEIGHTS = (1.0, 0.25, 0.25, 0.12, 0.08)
+_CELLS_WEIGHTS = (0.6, 0.9, 0.5, 0.1, 0.05)
+"""Weights of the levels' histograms, the finest first: what is coarse has many rows a cell, and needs
+little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One level of names: a column, or the first part of a postcode, which is the name of a wider place."""
+
+    column: Column
+    is_prefix: bool = False
+
+
+def steps_of(names: Sequence[Column]) -> tuple[Step, ...]:
+    """The levels of some columns of names, from coarse to fine."""
+    steps = []
+    for column in names:
+        if column.entity == Entity.POSTCODE:
+            steps.append(Step(column=column, is_prefix=True))
+        steps.append(Step(column=column))
+    return tuple(steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +62,11 @@ class Region:
     position: tuple[Column, Column] | None
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """The levels of names."""
+        return steps_of(self.names)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All columns' names, those of the position last."""
         return tuple(column.name for column in (*self.names, *(self.position or ())))
@@ -50,35 +77,59 @@ class Region:
         names = " > ".join(column.name for column in self.names)
         return names if self.position is None else f"{names} > {' x '.join(self.columns[-2:])}"
 
-    def bits(self, depth: int, box: GeoBox) -> int:
-        """Halvings of each axis for the cells of places named `depth` levels down; 0 is the whole table."""
-        size = _ANYWHERE
-        if depth:
-            entity = self.names[depth - 1].entity
-            default = max(_SIZES[Entity.POSTCODE], _SIZES[Entity.STATE] / 4 ** (depth - 1))
-            size = _SIZES[Entity(entity)] if entity in _SIZES else default
-        height = max(box.north - box.south, (box.east - box.west) / 2)
-        return min(BITS, max(1, round(math.log2(height / size))))
+    def grids(self, box: GeoBox) -> tuple[tuple[int, int], ...]:
+        """(depth of names, halvings of each axis) of the histograms of cells, the coarse ones first.
 
-    def level(self, depth: int, *, cells: bool) -> Column:
-        """The strings that one level's histogram counts: names of `depth` levels, and a cell if asked."""
-        finest = len(self.names)
-        if cells:
-            weight = {0: _FINEST_CELL, 1: _FINER_CELL}.get(finest - depth, _COARSER_CELL)
-        else:
-            weight = _FINEST_NAME if depth == finest else _COARSER_NAME
-        declared = self.names[0].categories if depth == 1 and not cells else None
+        Depth 0 is the whole table. The finest places have two: where in them, and finer where they hold
+        enough.
+        """
+        height = max(box.north - box.south, (box.east - box.west) / 2)
+
+        def bits(size: float) -> int:
+            return min(BITS, max(1, round(math.log2(height / size))))
+
+        grids = [(0, bits(_ANYWHERE))]
+        for depth, step in enumerate(self.steps, 1):
+            if not step.is_prefix:  # what a postcode begins with is as wide as a city
+                size = _SIZES.get(Entity(step.column.entity), 0.0) if step.column.entity else 0.0
+                grids.append(
+                    (depth, max(bits(size or _SIZES[Entity.STATE] / 4 ** (depth - 1)), grids[-1][1]))
+                )
+        return (*grids, (grids[-1][0], min(BITS, grids[-1][1] + _FINER_BITS)))
+
+    def level(self, depth: int) -> Column:
+        """The strings that the histogram of a level's names counts."""
+        is_first = depth == 1 and not self.steps[0].is_prefix
+        return self._counted(
+            f"level {depth}",
+            _names_weight(len(self.steps) - depth),
+            self.names[0].categories if is_first else None,
+        )
+
+    def cells(self, number: int, n_grids: int) -> Column:
+        """The strings that the histogram of a grid's cells counts, of the grid of that number."""
+        return self._counted(f"cells {number}", _cells_weight(n_grids - 1 - number), None)
+
+    def _counted(self, name: str, weight: float, categories: tuple[str, ...] | None) -> Column:
         return Column(
-            name=f"{self.name}: {'cells of ' if cells else ''}level {depth}",
+            name=f"{self.name}: {name}",
             spark_type="string",
             kind=Kind.CATEGORICAL,
-            categories=declared,
+            categories=categories,
             weight=weight * max(column.weight for column in self.names),
         )
 
     def coded(self) -> Column:
         """What the one codebook of all levels describes."""
-        return replace(self.level(len(self.names), cells=False), name=self.name, categories=None)
+        return replace(self.level(len(self.steps)), name=self.name, categories=None)
+
+
+def _names_weight(above_finest: int) -> float:
+    return _NAMES_WEIGHTS[min(above_finest, len(_NAMES_WEIGHTS) - 1)]
+
+
+def _cells_weight(above_finest: int) -> float:
+    return _CELLS_WEIGHTS[min(above_finest, len(_CELLS_WEIGHTS) - 1)]
 
 
 def regions_of(schema: TableSchema) -> tuple[Region, ...]:

@@ -1,4 +1,5 @@
-"""What else a row holds: the learned columns that a fake has to fit, found by what they are and whom they are of."""
+"""What else a row holds: the learned columns that a fake has to fit, found by what they are and whom they
+are of."""
 
 import re
 import zlib
@@ -13,12 +14,18 @@ from synth.core.entity import Entity
 from synth.core.schema import Column
 from synth.generate import draw
 
-_ENTITY_WORDS = frozenset(
-    """first last given family middle maiden full name names forename surname nickname user username login email mail
-    e address addr street phone telephone mobile cell tel fax number no zip postcode postal code plz city town
-    municipality county state province region country sex gender geschlecht sexe genre sexo genero género sesso
-    geslacht kjonn kjønn kön køn title prefix salutation anrede titel civilite civilité tratamiento honorific suffix
-    is female male f m id personal legal text value type""".split()
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+_ENTITY_WORDS = words(
+    """first last given family middle maiden full name names forename surname nickname user username login
+    email mail e address addr street phone telephone mobile cell tel fax number no zip postcode postal
+    code plz city town municipality county state province region country sex gender geschlecht sexe
+    genre sexo genero género sesso geslacht kjonn kjønn kön køn title prefix salutation anrede titel
+    civilite civilité tratamiento honorific suffix is female male f m id personal legal text value type"""
 )
 """Words of a header that say what a column holds; the others say whom or what it is of."""
 
@@ -41,8 +48,10 @@ class RowContext:
 
     Attributes:
       row_ids: int64 [n]. seed: of the whole table.
-      fields: the table's columns. columns: those that have values already, [n] each; grows while rows are made.
+      fields: the table's columns. columns: those that have values already, [n] each; grows while rows are
+        made.
       categories: the released categories of learned columns, by name.
+      prefixes: what values that are to be made up begin with, null where that is not known, by column.
       cache: what several fakes of a row share.
     """
 
@@ -51,6 +60,7 @@ class RowContext:
     fields: tuple[Column, ...] = ()
     columns: dict[str, pa.Array] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prefixes: Mapping[str, pa.Array] = field(default_factory=dict)
     cache: dict[str, object] = field(default_factory=dict)
 
     def bits(self, stream: str, draws: int) -> NDArray[np.uint64]:

@@ -33,10 +33,12 @@ class Learned:
     Attributes:
       columns: [n] each, by name; null where a value is to be made up.
       unnamed: bool [n] of the columns that have such values, by name.
+      prefixes: what those values begin with, as far as that is known, by name.
     """
 
     columns: dict[str, pa.Array]
     unnamed: dict[str, NDArray[np.bool_]]
+    prefixes: dict[str, pa.Array]
 
 
 def columns_of(
@@ -60,6 +62,7 @@ def learned_of(
     numbers: dict[str, NDArray[np.float64]] = {}
     made: dict[str, pa.Array] = {}
     unnamed: dict[str, NDArray[np.bool_]] = {}
+    prefixes: dict[str, pa.Array] = {}
     for feature in features:
         values = (books[feature.name], codes[feature.name], uniforms[feature.name])
         match feature.role:
@@ -78,6 +81,7 @@ def learned_of(
                 region = region_of(values[0], feature, schema, values[1], values[2])
                 numbers |= region.position
                 unnamed |= region.unnamed
+                prefixes |= region.prefixes
                 for name, part in region.names.items():
                     made[name] = _typed(part, schema.column(name), types[name])
             case Role.PART | Role.GAP | Role.LENGTH:
@@ -101,13 +105,12 @@ def learned_of(
         gaps = [gap for gap in gaps if gap not in ready]
     for name, values_of in numbers.items():
         made[name] = from_numbers(values_of, schema.column(name), types[name])
-    return Learned(columns=made, unnamed=unnamed)
+    return Learned(columns=made, unnamed=unnamed, prefixes=prefixes)
 
 
-def _most(
-    high: Column, schema: TableSchema, books: Mapping[str, Codebook], arrow_type: pa.DataType
-) -> float:
-    """The largest value that a column may have which is a sum: its declared or released bound, and its type's.
+def _most(high: Column, schema: TableSchema, books: Mapping[str, Codebook], arrow_type: pa.DataType) -> float:
+    """The largest value that a column may have which is a sum: its declared or released bound, and its
+    type's.
 
     Nobody dies later than the last day of a birth or a death that was released.
     """
@@ -133,7 +136,8 @@ def _sum_within(
     *,
     whole: bool,
 ) -> NDArray[np.float64]:
-    """low + above where that is at most `most`, else a number between low and `most`; never below low. [n]."""
+    """low + above where that is at most `most`, else a number between low and `most`; never below low.
+    [n]."""
     total = low + above
     beyond = total > most
     if not beyond.any():

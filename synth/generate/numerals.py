@@ -21,9 +21,9 @@ def numbers_of(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A number and its width for each row: int64 [n], int64 [n].
 
-    Each width takes its share of every thousand rows, and counts its own rows, so that no number repeats. Rows
-    for which a width has no number left get more digits than all others, and where the type has no such number
-    they get one below zero.
+    Each width takes its share of every thousand rows, and counts its own rows, so that no number repeats.
+    Rows for which a width has no number left get more digits than all others, and where the type has no such
+    number they get one below zero.
     Args:
       widths: (number of digits in 1 .. 18, share) with shares > 0.
       padded: whether numbers may begin with zeros, so that all of a width's numbers are possible.
@@ -54,9 +54,7 @@ def numbers_of(
     return made, width_of
 
 
-def _classes(
-    row_ids: NDArray[np.int64], widths: Widths
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _classes(row_ids: NDArray[np.int64], widths: Widths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which width each row has, and how many rows before it have the same. [n] -> [n], [n]."""
     shares = np.array([share for _, share in widths])
     ends = np.round(np.cumsum(shares / shares.sum()) * _PERIOD).astype(np.int64)

@@ -11,27 +11,28 @@ from numpy.typing import NDArray
 
 from synth.core.entity import Entity
 from synth.core.schema import Column
-from synth.generate.context import RowContext, companions, header_words, role_of
+from synth.generate.context import RowContext, companions, header_words, role_of, words
 from synth.generate.draw import below
 from synth.generate.text import joined, pick
 
-_FEMALE = frozenset(
-    """f female w woman women girl lady weiblich frau femme féminin feminin mujer femenino femenina feminino feminina
-    femmina femminile donna kvinna kvinne kvinde vrouw kobieta mrs ms miss mme mlle madame mademoiselle señora
-    señorita sra srta signora sig.ra fru""".split()
+_FEMALE = words(
+    """f female w woman women girl lady weiblich frau femme féminin feminin mujer femenino femenina
+    feminino feminina femmina femminile donna kvinna kvinne kvinde vrouw kobieta mrs ms miss mme mlle
+    madame mademoiselle señora señorita sra srta signora sig.ra fru"""
 )
-_MALE = frozenset(
-    """m male man men boy gentleman männlich maennlich herr hr homme masculin hombre masculino maschio maschile uomo mann
-    mand mężczyzna mr mister monsieur señor sr signor sig""".split()
+_MALE = words(
+    """m male man men boy gentleman männlich maennlich herr hr homme masculin hombre masculino maschio
+    maschile uomo mann mand mężczyzna mr mister monsieur señor sr signor sig"""
 )
-_GENDER = frozenset(
-    "sex gender geschlecht sexe genre sexo genero género sesso geslacht kjonn kjønn kön køn sukupuoli plec płeć".split()
+_GENDER = words(
+    """sex gender geschlecht sexe genre sexo genero género sesso geslacht kjonn kjønn kön køn sukupuoli
+    plec płeć"""
 )
-_TITLE = frozenset("title prefix salutation anrede titel civilite civilité tratamiento honorific".split())
-_SHORT = frozenset(["f", "m", "w"])
-_FEMALE_ROLES = frozenset("mother wife sister daughter mom madre mutter".split())
-_MALE_ROLES = frozenset("father husband brother son dad padre vater".split())
-_NOT_THE_NAME = frozenset("middle second maiden birth born previous former alias nick".split())
+_TITLE = words("title prefix salutation anrede titel civilite civilité tratamiento honorific")
+_SHORT = words("f m w")
+_FEMALE_ROLES = words("mother wife sister daughter mom madre mutter")
+_MALE_ROLES = words("father husband brother son dad padre vater")
+_NOT_THE_NAME = words("middle second maiden birth born previous former alias nick")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +135,10 @@ def _speaking(context: RowContext) -> list[Column]:
     there = [column for column in context.fields if column.name in context.columns and column.entity is None]
 
     def rank(column: Column) -> int | None:
-        words = set(header_words(column.name))
-        if words & _GENDER or words <= {"is", "female", "male", "f", "m"}:
+        named = set(header_words(column.name))
+        if named & _GENDER or named <= {"is", "female", "male", "f", "m"}:
             return 0
-        if words & _TITLE:
+        if named & _TITLE:
             return 1
         values = {_spelled(category) for category in context.categories.get(column.name, ())}
         both = values & _FEMALE and values & _MALE
@@ -156,14 +157,14 @@ def _said(values: pa.Array, name: str, categories: tuple[str, ...]) -> NDArray[n
     return found[coded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
 
 
-def _meanings(words: tuple[str, ...], categories: frozenset[str]) -> Mapping[str, int]:
+def _meanings(header: tuple[str, ...], categories: frozenset[str]) -> Mapping[str, int]:
     meanings = dict.fromkeys(_FEMALE, 1) | dict.fromkeys(_MALE, -1)
     if "h" in categories:  # hombre and mujer, or homme and femme
         meanings |= {"h": -1} | ({"m": 1} if "f" not in categories else {})
-    if set(words) & _GENDER and categories <= {"0", "1", "2", "9"} and "2" in categories:
+    if set(header) & _GENDER and categories <= {"0", "1", "2", "9"} and "2" in categories:
         meanings |= {"1": -1, "2": 1}  # ISO 5218
-    if set(words) & {"female", "male"}:
-        sign = 1 if "female" in words else -1
+    if set(header) & {"female", "male"}:
+        sign = 1 if "female" in header else -1
         meanings |= {"true": sign, "1": sign, "yes": sign, "y": sign}
         meanings |= {"false": -sign, "0": -sign, "no": -sign, "n": -sign}
     return meanings

@@ -57,5 +57,5 @@ def block_of_rows(
     within = {name: numbers[:, sampler.n_uniforms + index].copy() for index, name in enumerate(names)}
     learned = learned_of(manifest, codes, within, types)
     made = fakes(manifest, learned, row_ids, seed, types, lengths_of(manifest, codes, within))
-    names = [column.name for column in manifest.schema.columns if column.derived is None]
-    return pa.RecordBatch.from_arrays([made[name] for name in names], names=names)
+    columns = [column.name for column in manifest.schema.columns if column.derived is None]
+    return pa.RecordBatch.from_arrays([made[name] for name in columns], names=columns)

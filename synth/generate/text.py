@@ -46,7 +46,8 @@ def uuids(bits: NDArray[np.uint64]) -> pa.Array:
 
 
 def codes(numbers: NDArray[np.int64], width: int) -> pa.Array:
-    """Codes of digits and capital letters, `width` characters each; different numbers below 36^width differ."""
+    """Codes of digits and capital letters, `width` characters each; different numbers below 36^width
+    differ."""
     left = numbers.copy()
     characters = np.empty((len(numbers), width), dtype=np.uint8)
     for place in range(width - 1, -1, -1):

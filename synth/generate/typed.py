@@ -1,4 +1,7 @@
-"""Fakes of every type but strings: a valid value of the type in every row, different ones while it has room."""
+"""Fakes of every type but strings: a valid value of the type in every row, different ones while it has
+room."""
+
+import itertools
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +32,7 @@ def can_be_typed(spark_type: str) -> bool:
     return base in (
         *("tinyint", "smallint", "int", "integer", "bigint", "decimal", "float", "double", "boolean", "date"),
         *("timestamp", "timestamp_ntz", "binary", "string", "varchar", "char"),
-    ) or (base.startswith("interval") and base.split()[1:2] and base.split()[1] not in ("year", "month"))
+    ) or base.startswith(("interval day", "interval hour", "interval minute", "interval second"))
 
 
 def room_of(spark_type: str) -> int:
@@ -90,7 +93,9 @@ def _integers(column: Column, context: RowContext, least: int, most: int) -> Int
     if shaped is not None:
         return shaped
     rows = context.row_ids
-    widths = tuple((width, share) for width, share in column.digits if share > 0 and 10 ** (width - 1) <= most)
+    widths = tuple(
+        (width, share) for width, share in column.digits if share > 0 and 10 ** (width - 1) <= most
+    )
     if widths and not _counts_up(widths):
         narrow = tuple((min(width, MOST_DIGITS), share) for width, share in widths)
         return numbers_of(rows, narrow, context.key(column.name) >> 2, most=min(most, 10**MOST_DIGITS - 1))[0]
@@ -100,9 +105,10 @@ def _integers(column: Column, context: RowContext, least: int, most: int) -> Int
 
 
 def _counts_up(widths: tuple[tuple[int, float], ...]) -> bool:
-    """Whether the shares are those of 1, 2, 3, ...: most numbers have the most digits, ten times fewer one less."""
+    """Whether the shares are those of 1, 2, 3, ...: most numbers have the most digits, ten times fewer one
+    less."""
     ordered = sorted(widths)
-    pairs = list(zip(ordered, ordered[1:], strict=False))
+    pairs = list(itertools.pairwise(ordered))
     return len(ordered) > 1 and ordered[0][0] <= 2 and all(a[1] <= b[1] * 0.9 for a, b in pairs[:-1])
 
 
@@ -115,6 +121,13 @@ def _shaped(column: Column, context: RowContext, most: int) -> Ints | None:
                 return None
             states = np.full(len(context.row_ids), -1) if beside is None else state_numbers(beside)
             made = postcodes(states, context.uniform(column.name))
+            prefix = context.prefixes.get(column.name)
+            if prefix is not None:  # the last two digits were cut off
+                wide = pc.match_substring_regex(prefix, r"^\d{1,16}$")
+                known = pc.if_else(wide, prefix, pa.scalar(None, pa.string())).cast(pa.int64())
+                numbers = known.fill_null(-1).to_numpy(zero_copy_only=False)
+                end = below(context.bits(f"{column.name} end", 1)[:, 0], 100)
+                made = np.where(numbers < 0, made, numbers * 100 + end)
         case Entity.PHONE:
             made = phones(column, context)
         case Entity.SSN if _main_width(column) in (None, 9):
@@ -128,7 +141,8 @@ def _shaped(column: Column, context: RowContext, most: int) -> Ints | None:
 
 
 def phones(column: Column, context: RowContext) -> Ints:
-    """Telephone numbers of as many digits as most have: 555-0100 to 555-0199, which are kept for fiction. [n].
+    """Telephone numbers of as many digits as most have: 555-0100 to 555-0199, which are kept for fiction.
+    [n].
 
     The area is one of the row's state where that is known.
     """

@@ -102,7 +102,9 @@ def split(values: pa.Array, n_columns: int) -> list[pa.Array]:
     """The columns that `joined` made the strings of."""
     lists = pc.split_pattern(values, SEPARATOR)
     parts = [pc.list_element(lists, index) for index in range(n_columns)]
-    return [_unescaped(pc.if_else(pc.equal(part, NULL), pa.scalar(None, pa.string()), part)) for part in parts]
+    return [
+        _unescaped(pc.if_else(pc.equal(part, NULL), pa.scalar(None, pa.string()), part)) for part in parts
+    ]
 
 
 def _escaped(values: pa.Array) -> pa.Array:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from synth.core.calendar import SECONDS_A_DAY, calendar_part
 from synth.core.feature import Feature, Role, box_of
 from synth.core.grid import DecimalGrid, FloatGrid, Grid, LinearGrid
+from synth.core.region import steps_of
 from synth.core.schema import Column, Kind, Part, TableSchema
 from synth.lake.columns import joined, to_numbers, to_strings
 
@@ -106,14 +107,26 @@ def strings_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
 
 def _level(feature: Feature, batch: pa.RecordBatch, columns: list[Column]) -> pa.Array:
     """The names of a place down to a level, and its cell where the level counts cells; never null."""
-    values = [to_strings(batch.column(column.name)) for column in columns[: feature.depth]]
+    steps = steps_of(columns)[: feature.depth]
+    values = []
+    for step in steps:
+        texts = to_strings(batch.column(step.column.name))
+        values.append(postcode_prefix(texts) if step.is_prefix else texts)
     if feature.bits is not None:
-        pair = columns[feature.depth :]
+        pair = columns[-2:]
         latitude, longitude = (to_numbers(batch.column(column.name), column) for column in pair)
         cells = box_of(*pair).coarse(latitude, longitude, feature.bits)
         null = np.isnan(cells)
         values.append(pa.array(np.where(null, 0, cells).astype(np.int64), mask=null).cast(pa.string()))
     return joined(values, null_if_all_are=False)
+
+
+def postcode_prefix(texts: pa.Array) -> pa.Array:
+    """The part of a postcode that names the wider place: before its blank or dash, or all but two
+    characters."""
+    parted = pc.match_substring_regex(texts, "[ -]")
+    before = pc.replace_substring_regex(texts, "[ -].*$", "")
+    return pc.if_else(parted, before, pc.utf8_slice_codeunits(texts, 0, -2))
 
 
 def _part(numbers: NDArray[np.float64], kind: Kind, part: Part) -> pa.Array:

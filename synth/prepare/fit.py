@@ -16,9 +16,10 @@ from synth.core.region import regions_of
 from synth.core.schema import Column, Kind, TableSchema
 from synth.prepare.bins import cells_of, cut
 from synth.prepare.features import grid_for
+from synth.prepare.levels import Levels
 from synth.prepare.plan import PreparePlan, Purpose
 from synth.prepare.power import fit_power
-from synth.prepare.regions import Levels, region_codebook
+from synth.prepare.regions import region_codebook
 from synth.prepare.summary import FeatureSummary, Summary
 from synth.privacy import noise
 from synth.privacy.entry import Receipt
@@ -66,7 +67,7 @@ def fit(
     levels = Levels()
     for feature, counted in zip(features_of(schema), summary.features, strict=True):
         if feature.role is Role.LEVEL:
-            levels.add(feature, counted, plan, receipt, m)
+            levels.add(feature, counted, plan, receipt, m=m, n_rows=n_rows)
             continue
         codebook = _fit_feature(counted, feature, plan, receipt, settings, n_rows, m)
         if feature.role is Role.RANGE:
@@ -113,7 +114,8 @@ def _with_regions(
 
 
 def _within_range(schema: TableSchema, feature: Feature, codebook: Codebook | None) -> TableSchema:
-    """The schema with the released range of a column that is made as a sum as its bounds, where none is declared."""
+    """The schema with the released range of a column that is made as a sum as its bounds, where none is
+    declared."""
     if not isinstance(codebook, BinnedCodebook) or not codebook.uppers:
         return schema
     (name,) = feature.columns

@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     FOUND = "found categories"
     DECLARED = "declared categories"
     BINS = "bins"
+    CELLS = "cells of places"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,8 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             levels = 1 if column.edges is not None else len(grid_for(column).levels)
             for level in range(max(1, levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
+        elif feature.bits is not None:
+            yield _query(Purpose.CELLS, feature.name, weights.found * column.weight, m)
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)
         else:

@@ -1,7 +1,7 @@
 """From the released levels of a place to one codebook of all of them: post-processing of paid counts.
 
-A tree of places: under each released place the released places of the next level, and a rest. Heavy places get a
-code of their own; what lies under a code, down to the cells of the earth, is drawn by released counts.
+A tree of places: under each released place the released places of the next level, and a rest. Heavy places
+get a code of their own; what lies under a code, down to the cells of the earth, is drawn by released counts.
 """
 
 import math
@@ -9,65 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from synth.core.codebook import Leaf, RegionCodebook
-from synth.core.feature import Feature
-from synth.core.joined import NULL, ROOT, SEPARATOR, unescaped
+from synth.core.joined import NULL, ROOT, unescaped
 from synth.core.region import Region
-from synth.prepare.plan import PreparePlan, Purpose
-from synth.prepare.summary import FeatureSummary
-from synth.privacy import noise
-from synth.privacy.entry import Receipt
-from synth.privacy.select import pruned_count, select_keys
+from synth.prepare.levels import Cells, Grid, Levels, ancestor, parent_of, parts_of
 
 _MOSTLY = 0.5
 """Share of a place that must be named on the next level for the rest to be spread over what is named."""
 _NO_REST = 2.0
 """Standard deviations of a rest's own estimate below which there is none."""
-
-
-@dataclass(kw_only=True)
-class Levels:
-    """Released counts of a place's levels.
-
-    Attributes:
-      names: joined names -> count, of each depth; `names[0]` has the root, which is all rows.
-      cells: joined names -> {cell, None for a missing position: count}, of each depth; with the grid's bits.
-      scales: noise scale of each depth of names.
-    """
-
-    names: dict[int, dict[str, float]] = field(default_factory=dict)
-    cells: dict[int, tuple[int, dict[str, dict[int | None, float]]]] = field(default_factory=dict)
-    scales: dict[int, float] = field(default_factory=dict)
-
-    def add(
-        self, feature: Feature, counted: FeatureSummary, plan: PreparePlan, receipt: Receipt, m: int
-    ) -> None:
-        """Release one level.
-
-        Guarantee: one query of the plan: noisy counts of declared keys, or a noisy threshold over those found.
-        """
-        categories = feature.column.categories
-        purpose = Purpose.FOUND if categories is None else Purpose.DECLARED
-        (paid,) = plan.receipts(receipt, purpose, feature)
-        scale = noise.scale_of(paid)
-        if categories is None:
-            pruned = pruned_count(scale, max_rows=m)
-            found = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
-        else:
-            exact = np.array([counted.categories.get(key, 0) for key in categories], dtype=np.int64)
-            noisy = noise.noisy_counts(exact, paid).value.tolist()
-            found = {key: n for key, n in zip(categories, noisy, strict=True) if n > 0}
-        if feature.bits is None:
-            self.names[feature.depth] = {key: float(n) for key, n in found.items()}
-            self.scales[feature.depth] = scale
-            return
-        by_place: dict[str, dict[int | None, float]] = defaultdict(dict)
-        for key, n in found.items():
-            place, _, cell = key.rpartition(SEPARATOR)
-            by_place[place if feature.depth else ROOT][None if cell == NULL else int(cell)] = float(n)
-        self.cells[feature.depth] = (feature.bits, dict(by_place))
 
 
 def region_codebook(
@@ -79,7 +29,7 @@ def region_codebook(
       n_rows: released. bins: about how many codes heavy places may have.
     Returns: None if not a single place could be named.
     """
-    tree = _Tree.of(levels, len(region.names), n_rows)
+    tree = _Tree.of(region, levels, n_rows)
     if not tree.children[ROOT]:
         return None, tuple(column.name for column in region.names)
     leaves: list[Leaf] = []
@@ -96,14 +46,15 @@ def region_codebook(
         categories=tuple(categories),
         counts=(0.0, *counts),
         closed=True,
-        depth=len(region.names),
+        depth=len(region.steps),
         leaves=tuple(leaves),
     )
     total = sum(counts)
     unnamed = [
-        column.name
-        for level, column in enumerate(region.names)
-        if sum(leaf.weight for leaf in leaves if len(leaf.names) <= level) > _MOSTLY * total
+        step.column.name
+        for level, step in enumerate(region.steps)
+        if not step.is_prefix
+        and sum(leaf.weight for leaf in leaves if len(leaf.names) <= level) > _MOSTLY * total
     ]
     return codebook, tuple(unnamed)
 
@@ -112,24 +63,24 @@ def region_codebook(
 class _Tree:
     """Released places: `counts` of each by its joined names, and its children on the next level."""
 
+    region: Region
     levels: Levels
-    depth: int
     counts: dict[str, float]
     children: dict[str, list[str]]
     coded: set[str] = field(default_factory=set)
 
     @staticmethod
-    def of(levels: Levels, depth: int, n_rows: int) -> "_Tree":
+    def of(region: Region, levels: Levels, n_rows: int) -> "_Tree":
         counts: dict[str, float] = {ROOT: float(n_rows)}
         children: dict[str, list[str]] = defaultdict(list)
-        for level in range(1, depth + 1):
+        for level in range(1, len(region.steps) + 1):
             found = levels.names.get(level, {})
             for key in sorted(found, key=lambda key: (-found[key], key)):
-                parent = key.rpartition(SEPARATOR)[0] if level > 1 else ROOT
+                parent = parent_of(key)
                 if parent in counts:  # a place in one that is not named is noise
                     counts[key] = found[key]
                     children[parent].append(key)
-        return _Tree(levels=levels, depth=depth, counts=counts, children=children)
+        return _Tree(region=region, levels=levels, counts=counts, children=children)
 
     def codes(self, bins: int) -> list[str]:
         """Places with a code of their own: all of the coarsest level, and of the others the heavy ones."""
@@ -145,61 +96,108 @@ class _Tree:
 
     def leaves(self, code: str, number: int) -> Iterator[Leaf]:
         """Released places under a code that no other code covers, with their shares of its count."""
-        for key, weight in self._under(code):
-            names = tuple(None if part == NULL else unescaped(part) for part in _parts(key))
-            bits, cells = self._cells(key)
-            yield Leaf(code=number, names=names, cells=cells, bits=bits, weight=weight)
+        for key, weight, is_rest in self._under(code):
+            names = tuple(None if part == NULL else unescaped(part) for part in parts_of(key))
+            cells = _shares(self._cells(key, is_rest=is_rest))
+            yield Leaf(code=number, names=names, cells=cells, weight=weight)
 
-    def _under(self, key: str) -> Iterator[tuple[str, float]]:
+    def _under(self, key: str) -> Iterator[tuple[str, float, bool]]:
+        """(place, weight, whether it is the rest of a place whose children are named)."""
         children = self.children.get(key, [])
         if not children:
-            yield key, self.counts[key]
+            yield key, self.counts[key], False
             return
         extra: Mapping[str, float] = {}
         rest = self._rest(key)
-        if rest > 0 and self._is_mostly_named(key):
+        if rest > 0 and self._is_mostly_named(key) and not self._is_prefix(key):
             # As values of a rest are rare, a frequent one gets no more of it than the rest itself.
             spread = [child for child in children if child not in self.coded] or children
             shares = {child: min(self.counts[child], rest) for child in spread}
             total = sum(shares.values())
             extra = {child: rest * share / total for child, share in shares.items()}
         elif rest > 0:
-            yield key, rest
+            yield key, rest, True
         for child in children:
             weight = extra.get(child, 0.0) + (0.0 if child in self.coded else self.counts[child])
             if weight > 0:
                 yield from self._below(child, weight)
 
-    def _below(self, key: str, weight: float) -> Iterator[tuple[str, float]]:
+    def _is_prefix(self, key: str) -> bool:
+        """Whether a place is what postcodes begin with: others that begin so can be made up."""
+        depth = len(parts_of(key))
+        return depth > 0 and self.region.steps[depth - 1].is_prefix
+
+    def _below(self, key: str, weight: float) -> Iterator[tuple[str, float, bool]]:
         """The places under another one, sharing a weight."""
         found = list(self._under(key))
-        total = sum(part for _, part in found)
-        for leaf, part in found or [(key, 1.0)]:
-            yield leaf, part * weight / (total or 1.0)
+        total = sum(part for _, part, _ in found)
+        for leaf, part, is_rest in found or [(key, 1.0, False)]:
+            yield leaf, part * weight / (total or 1.0), is_rest
 
     def _rest(self, key: str) -> float:
         """What no child of a place counts; 0 where it is less than the noise of its estimate."""
         children = self.children[key]
         rest = self.counts[key] - sum(self.counts[child] for child in children)
-        scale = self.levels.scales.get(len(_parts(key)) + 1, 0.0)
+        scale = self.levels.scales.get(len(parts_of(key)) + 1, 0.0)
         return rest if rest > _NO_REST * scale * math.sqrt(len(children) + 1) else 0.0
 
     def _is_mostly_named(self, key: str) -> bool:
         return sum(self.counts[child] for child in self.children[key]) >= _MOSTLY * self.counts[key]
 
-    def _cells(self, key: str) -> tuple[int, tuple[tuple[int | None, float], ...]]:
-        """Where a place lies, by its own cells if most of it was released, or else by those of a coarser one."""
-        while True:
-            parts = _parts(key)
-            bits, by_place = self.levels.cells.get(len(parts), (0, {}))
-            cells = by_place.get(key, {})
+    def _cells(self, key: str, *, is_rest: bool) -> dict[tuple[int | None, int], float]:
+        """Where a place lies: (cell, bits) -> count, by its own cells if most of it was released, or else by
+        those of a coarser place; of a rest without what its named neighbours hold."""
+        depth = len(parts_of(key))
+        grids = [grid for grid in self.levels.grids if grid.depth <= depth]
+        for grid, finer in reversed(list(zip(grids, [*grids[1:], None], strict=True))):
+            place = ancestor(key, grid.depth)
+            cells = grid.cells.get(place, {})
             total = sum(cells.values())
-            if total > 0 and (not parts or total >= _MOSTLY * self.counts[key]):
-                return bits, tuple((cell, n / total) for cell, n in cells.items())
-            if not parts:
-                return 0, ()
-            key = SEPARATOR.join(parts[:-1]) if parts[1:] else ROOT
+            is_finer = any(other.depth == grid.depth and other.bits < grid.bits for other in grids)
+            if is_finer or total == 0 or (grid.depth > 0 and total < _MOSTLY * self.counts[place]):
+                continue
+            if finer is not None and finer.depth == grid.depth:
+                return _refined(grid, finer, place)
+            if is_rest or place != key:
+                left = self._without_named(grid, place)
+                if sum(left.values()) > 0:
+                    cells = left
+            return {(cell, grid.bits): n for cell, n in cells.items()}
+        return {}
+
+    def _without_named(self, grid: Grid, place: str) -> Cells:
+        """A place's cells without those that were released of the named places in it."""
+        left = dict(grid.cells[place])
+        finer = next((other for other in self.levels.grids if other.depth > grid.depth), None)
+        if finer is None:
+            return left
+        for key, cells in finer.cells.items():
+            if ancestor(key, grid.depth) == place:
+                for cell, n in cells.items():
+                    wide = None if cell is None else cell // 4 ** (finer.bits - grid.bits)
+                    if wide in left:
+                        left[wide] = max(0.0, left[wide] - n)
+        return left
 
 
-def _parts(key: str) -> list[str]:
-    return [] if key == ROOT else key.split(SEPARATOR)
+def _refined(coarse: Grid, fine: Grid, place: str) -> dict[tuple[int | None, int], float]:
+    """A place's cells, each by its finer cells where those make up most of it."""
+    found: dict[tuple[int | None, int], float] = {}
+    size = 4 ** (fine.bits - coarse.bits)
+    for cell, n in coarse.cells.get(place, {}).items():
+        parts = {
+            part: count
+            for part, count in fine.cells.get(place, {}).items()
+            if part is not None and part // size == cell
+        }
+        total = sum(parts.values())
+        if cell is None or total < _MOSTLY * n:
+            found[cell, coarse.bits] = n
+        else:
+            found |= {(part, fine.bits): n * count / total for part, count in parts.items()}
+    return found
+
+
+def _shares(cells: Mapping[tuple[int | None, int], float]) -> tuple[tuple[int | None, int, float], ...]:
+    total = sum(cells.values())
+    return tuple((cell, bits, n / total) for (cell, bits), n in cells.items() if n > 0)

@@ -51,7 +51,8 @@ def _found_places(columns: Sequence[Column]) -> tuple[tuple[str, str], ...]:
 def _with_found_region(
     relations: Relations, columns: Sequence[Column], settings: RelationSettings
 ) -> Relations:
-    """The names of places that the scan found, each once, as one place; it keeps what is declared of them together.
+    """The names of places that the scan found, each once, as one place; it keeps what is declared of them
+    together.
 
     A column stays by itself where something else is declared of it than what it holds.
     """
