@@ -1,9 +1,7 @@
-"""How several values become one string: the marks that stand between them, for a missing one, and for
-marks."""
+"""How several values become one string: marks between them, for a missing one, and before text like marks."""
 
 SEPARATOR, NULL, ESCAPE = "\x1f", "\x1a", "\x1b"
-"""Unit separator between the values, the mark of a missing one, and what stands before a mark that is
-text."""
+"""Unit separator between values, the mark of a missing one, and what stands before a mark that is text."""
 ESCAPED = ((ESCAPE, ESCAPE + "e"), (SEPARATOR, ESCAPE + "s"), (NULL, ESCAPE + "n"))
 """Characters of a value and what is written for them, the escape itself first."""
 

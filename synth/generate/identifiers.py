@@ -90,5 +90,4 @@ IDENTIFIERS: dict[str, tuple[int, Callable[[Serials], pa.Array]]] = {
 }
 """Kind of personal data -> how many there are, and the identifiers of serials below that number."""
 FIRST = {"ssn": SSNS_AN_AREA}
-"""How many of the serials are used up before the others: those of the area that is nobody's under any
-scheme."""
+"""How many serials are used up before the others: those of an area that is nobody's under any scheme."""

@@ -17,7 +17,13 @@ Widths = tuple[tuple[int, float], ...]
 
 
 def numbers_of(
-    row_ids: NDArray[np.int64], widths: Widths, key: int, *, padded: bool = False, most: int = 10**18 - 1
+    row_ids: NDArray[np.int64],
+    widths: Widths,
+    key: int,
+    *,
+    padded: bool = False,
+    least: int = 1 - 10**18,
+    most: int = 10**18 - 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A number and its width for each row: int64 [n], int64 [n].
 
@@ -27,7 +33,7 @@ def numbers_of(
     Args:
       widths: (number of digits in 1 .. 18, share) with shares > 0.
       padded: whether numbers may begin with zeros, so that all of a width's numbers are possible.
-      most: the largest number that the type holds.
+      least, most: the smallest and the largest number that the type holds; least < 0.
     """
     chosen, serials = _classes(row_ids, widths)
     made = np.zeros(len(row_ids), dtype=np.int64)
@@ -50,7 +56,7 @@ def numbers_of(
             made[fits] = low + permuted(serials[fits], size, key + widest)
             width_of[fits] = widest
         left_over, serials = left_over & ~fits, serials - size
-    made[left_over], width_of[left_over] = -1 - row_ids[left_over], widest
+    made[left_over], width_of[left_over] = -1 - row_ids[left_over] % -least, widest
     return made, width_of
 
 

@@ -60,8 +60,7 @@ def _is_numeral(column: Column) -> bool:
 
 
 def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
-    """A token in the public shape of the column's values, another one in each row; 16 hexadecimal digits
-    if unknown."""
+    """A token in the public shape of the column's values; 16 hexadecimal digits if that is not known."""
     rows = context.row_ids
     match column.value_class:
         case "integer":

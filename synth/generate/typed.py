@@ -98,18 +98,25 @@ def _integers(column: Column, context: RowContext, least: int, most: int) -> Int
     )
     if widths and not _counts_up(widths):
         narrow = tuple((min(width, MOST_DIGITS), share) for width, share in widths)
-        return numbers_of(rows, narrow, context.key(column.name) >> 2, most=min(most, 10**MOST_DIGITS - 1))[0]
+        return numbers_of(
+            rows,
+            narrow,
+            context.key(column.name) >> 2,
+            least=max(least, 1 - 10**MOST_DIGITS),
+            most=min(most, 10**MOST_DIGITS - 1),
+        )[0]
     # 1, 2, 3, ..., then 0 and what is below it; then again.
     serials = rows % (most - least + 1) if most - least < 1 << 62 else rows
-    return np.where(serials < most, serials + 1, most - 1 - serials) if most < 1 << 62 else serials + 1
+    return np.where(serials < most, serials + 1, most - serials)
 
 
 def _counts_up(widths: tuple[tuple[int, float], ...]) -> bool:
-    """Whether the shares are those of 1, 2, 3, ...: most numbers have the most digits, ten times fewer one
-    less."""
+    """Whether the shares are those of 1, 2, 3, ...: a digit less has a tenth of the numbers."""
     ordered = sorted(widths)
     pairs = list(itertools.pairwise(ordered))
-    return len(ordered) > 1 and ordered[0][0] <= 2 and all(a[1] <= b[1] * 0.9 for a, b in pairs[:-1])
+    follow = all(b[0] == a[0] + 1 for a, b in pairs)
+    fewer = all(a[1] <= 0.2 * b[1] for a, b in pairs[:-1])
+    return len(ordered) > 1 and follow and fewer and (ordered[0][0] == 1 or ordered[0][1] <= 0.2)
 
 
 def _shaped(column: Column, context: RowContext, most: int) -> Ints | None:
@@ -181,13 +188,14 @@ def _decimals(column: Column, context: RowContext, arrow_type: pa.DataType) -> p
         most = 10 ** min(before, MOST_DIGITS) - 1
         return pa.array(_integers(column, context, -most, most)).cast(pa.string()).cast(arrow_type)
     most = 10 ** min(arrow_type.precision, MOST_DIGITS) - 1
-    units = np.abs(_integers(column, context, 0, most))
-    texts = digits(units, arrow_type.scale + 1)
+    units = _integers(column, context, -most, most)
     if arrow_type.scale == 0:
-        return texts.cast(arrow_type)
+        return pa.array(units).cast(pa.string()).cast(arrow_type)
+    texts = digits(np.abs(units), arrow_type.scale + 1)
+    sign = pc.if_else(pa.array(units < 0), "-", "")
     head = pc.utf8_slice_codeunits(texts, 0, -arrow_type.scale)
     tail = pc.utf8_slice_codeunits(texts, -arrow_type.scale)
-    return joined(head, tail, separator=".").cast(arrow_type)
+    return joined(sign, joined(head, tail, separator=".")).cast(arrow_type)
 
 
 def _days(column: Column, context: RowContext) -> Ints:

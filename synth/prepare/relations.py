@@ -51,10 +51,10 @@ def _found_places(columns: Sequence[Column]) -> tuple[tuple[str, str], ...]:
 def _with_found_region(
     relations: Relations, columns: Sequence[Column], settings: RelationSettings
 ) -> Relations:
-    """The names of places that the scan found, each once, as one place; it keeps what is declared of them
-    together.
+    """The names of places that the scan found, each once, as one place with levels.
 
-    A column stays by itself where something else is declared of it than what it holds.
+    Combinations of such names alone are kept by it too. A column stays by itself where something else is
+    declared of it than what it holds.
     """
     elsewhere = {name for pair in settings.at_most for name in pair}
     names = []
