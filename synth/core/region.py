@@ -25,6 +25,8 @@ _SIZES = {
 """Height in degrees of the cells that places of a level are told apart by, and of the whole table's."""
 _FINER_BITS = 2
 """Further halvings of the cells of the finest places, where they hold enough."""
+_MOST_BITS_A_STEP = 3
+"""Further halvings from one grid to the next: each cell then has at most 64 parts to be looked at."""
 _NAMES_WEIGHTS = (1.0, 0.25, 0.25, 0.12, 0.08)
 _CELLS_WEIGHTS = (0.6, 0.9, 0.5, 0.1, 0.05)
 """Weights of the levels' histograms, the finest first: what is coarse has many rows a cell, and needs
@@ -90,12 +92,15 @@ class Region:
 
         grids = [(0, bits(_ANYWHERE))]
         for depth, step in enumerate(self.steps, 1):
-            if not step.is_prefix:  # what a postcode begins with is as wide as a city
-                size = _SIZES.get(Entity(step.column.entity), 0.0) if step.column.entity else 0.0
-                grids.append(
-                    (depth, max(bits(size or _SIZES[Entity.STATE] / 4 ** (depth - 1)), grids[-1][1]))
-                )
-        return (*grids, (grids[-1][0], min(BITS, grids[-1][1] + _FINER_BITS)))
+            if step.is_prefix:  # what a postcode begins with is as wide as a city
+                continue
+            size = _SIZES.get(Entity(step.column.entity), 0.0) if step.column.entity else 0.0
+            wanted = max(bits(size or _SIZES[Entity.STATE] / 4 ** (depth - 1)), grids[-1][1])
+            while wanted - grids[-1][1] > _MOST_BITS_A_STEP:
+                grids.append((depth, grids[-1][1] + _MOST_BITS_A_STEP))
+            grids.append((depth, wanted))
+        depth, finest = grids[-1]
+        return (*grids, (depth, min(BITS, finest + _FINER_BITS))) if finest < BITS else tuple(grids)
 
     def level(self, depth: int) -> Column:
         """The strings that the histogram of a level's names counts."""

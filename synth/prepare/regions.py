@@ -145,24 +145,24 @@ class _Tree:
         return sum(self.counts[child] for child in self.children[key]) >= _MOSTLY * self.counts[key]
 
     def _cells(self, key: str, *, is_rest: bool) -> dict[tuple[int | None, int], float]:
-        """Where a place lies: (cell, bits) -> count, by its own cells if most of it was released, or else by
-        those of a coarser place; of a rest without what its named neighbours hold."""
-        depth = len(parts_of(key))
-        grids = [grid for grid in self.levels.grids if grid.depth <= depth]
-        for grid, finer in reversed(list(zip(grids, [*grids[1:], None], strict=True))):
-            place = ancestor(key, grid.depth)
-            cells = grid.cells.get(place, {})
-            total = sum(cells.values())
-            is_finer = any(other.depth == grid.depth and other.bits < grid.bits for other in grids)
-            if is_finer or total == 0 or (grid.depth > 0 and total < _MOSTLY * self.counts[place]):
+        """Where a place lies: (cell, bits) -> count, by its own cells if most of it was released.
+
+        Else by those of a coarser place; of a rest, without what its named neighbours hold.
+        """
+        for depth in reversed(range(len(parts_of(key)) + 1)):
+            grids = [grid for grid in self.levels.grids if grid.depth == depth]
+            place = ancestor(key, depth)
+            own = grids[0].cells.get(place, {}) if grids else {}
+            total = sum(own.values())
+            if total == 0 or (depth > 0 and total < _MOSTLY * self.counts[place]):
                 continue
-            if finer is not None and finer.depth == grid.depth:
-                return _refined(grid, finer, place)
             if is_rest or place != key:
-                left = self._without_named(grid, place)
-                if sum(left.values()) > 0:
-                    cells = left
-            return {(cell, grid.bits): n for cell, n in cells.items()}
+                left = self._without_named(grids[0], place)
+                own = left if sum(left.values()) > 0 else own
+            cells = {(cell, grids[0].bits): n for cell, n in own.items()}
+            for grid in grids[1:]:
+                cells = _refined(cells, grid, place)
+            return cells
         return {}
 
     def _without_named(self, grid: Grid, place: str) -> Cells:
@@ -180,19 +180,18 @@ class _Tree:
         return left
 
 
-def _refined(coarse: Grid, fine: Grid, place: str) -> dict[tuple[int | None, int], float]:
-    """A place's cells, each by its finer cells where those make up most of it."""
+def _refined(
+    cells: dict[tuple[int | None, int], float], fine: Grid, place: str
+) -> dict[tuple[int | None, int], float]:
+    """A place's cells, each by its cells on a finer grid where those make up most of it."""
     found: dict[tuple[int | None, int], float] = {}
-    size = 4 ** (fine.bits - coarse.bits)
-    for cell, n in coarse.cells.get(place, {}).items():
-        parts = {
-            part: count
-            for part, count in fine.cells.get(place, {}).items()
-            if part is not None and part // size == cell
-        }
+    released = fine.cells.get(place, {})
+    for (cell, bits), n in cells.items():
+        size = 4 ** (fine.bits - bits)
+        parts = {part: count for part, count in released.items() if part is not None and part // size == cell}
         total = sum(parts.values())
-        if cell is None or total < _MOSTLY * n:
-            found[cell, coarse.bits] = n
+        if cell is None or total < _MOSTLY * n or total == 0:
+            found[cell, bits] = n
         else:
             found |= {(part, fine.bits): n * count / total for part, count in parts.items()}
     return found
