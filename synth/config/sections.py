@@ -267,6 +267,9 @@ class RelationSettings(Section):
 
     places: tuple[tuple[str, str], ...] | None = None
     together: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+    regions: (
+        Annotated[tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...], Field(max_length=1)] | None
+    ) = None
     at_most: tuple[tuple[str, str], ...] = ()
     non_negative: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
@@ -276,6 +279,7 @@ class RelationSettings(Section):
     def named(self) -> dict[str, str]:
         """Every column that is named: setting -> column."""
         groups = {"places": self.places or (), "together": self.together, "at_most": self.at_most}
+        groups["regions"] = self.regions or ()
         named = {
             f"relations.{key}[{i}][{j}]": name
             for key, listed in groups.items()

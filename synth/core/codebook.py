@@ -1,6 +1,7 @@
 """How the values of a column become small integers and back; code 0 is always null or unknown."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from synth.core.digits import Rounding, rounded
 from synth.core.mixing import mix
+from synth.core.joined import ROOT, SEPARATOR
 from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 
@@ -86,6 +88,80 @@ class CategoricalCodebook:
         """Values of codes: strings or None; the rest is resampled from the released categories."""
         table = np.array([None, *self.categories], dtype=object)
         return table[self.resolve_other(codes, uniforms)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    """A released place under one code of a region.
+
+    Attributes:
+      code: the code that it lies under.
+      names: from coarse to fine, None for a missing value; fewer than the region has if the finer ones could
+        not be named.
+      cells: (cell or None for a missing position, halvings of its grid, share of the leaf), shares adding up
+        to 1;
+        empty if no position could be released.
+      weight: released count, > 0.
+    """
+
+    code: int
+    names: tuple[str | None, ...]
+    cells: tuple[tuple[int | None, int, float], ...]
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionCodebook(CategoricalCodebook):
+    """Released places with levels: a code is a place that is heavy enough, or the rest of a coarser one.
+
+    `categories` are the joined names of the codes' places, fewer or more levels deep.
+    Attributes:
+      leaves: the released places under each code, in the order of the codes; at least one a code.
+      depth: how many levels of names there are.
+    """
+
+    leaves: tuple[Leaf, ...]
+    depth: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        codes = [leaf.code for leaf in self.leaves]
+        if codes != sorted(codes) or set(codes) != set(range(1, 1 + len(self.categories))):
+            raise ValueError(f"the places of {self.column!r} must lie under all its codes, in their order")
+
+    def encode(self, values: NDArray[np.object_]) -> NDArray[np.uint16]:
+        """Codes of joined names: of the finest coded place that each lies in, or the rest. [n] -> [n]."""
+        lookup = {category: code for code, category in enumerate(self.categories, start=1)}
+        root = lookup.get(ROOT, self.other_code)
+
+        def code(value: str | None) -> int:
+            while value is not None:
+                if value in lookup:
+                    return lookup[value]
+                value = value.rpartition(SEPARATOR)[0] if SEPARATOR in value else None
+            return root
+
+        return np.fromiter((code(value) for value in values), dtype=np.uint16, count=len(values))
+
+    @cached_property
+    def ends(self) -> NDArray[np.float64]:
+        """Where each leaf ends on a line on which code k covers k .. k + 1. [len(leaves)], increasing."""
+        weights = np.array([leaf.weight for leaf in self.leaves])
+        codes = np.array([leaf.code for leaf in self.leaves])
+        before = np.concatenate([[0.0], np.cumsum(weights)])
+        first, last = np.searchsorted(codes, codes), np.searchsorted(codes, codes, side="right")
+        share = (before[1:] - before[first]) / (before[last] - before[first])
+        return np.asarray(codes + np.minimum(share, 1.0))
+
+    def leaf_of(self, codes: NDArray[np.uint16], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Number of a leaf drawn under each code, by released counts; -1 for null. [n], [n] -> [n]."""
+        resolved = self.resolve_other(codes, uniforms).astype(np.int64)
+        uniforms = (uniforms * 1e6) % 1.0  # the digits that chose a code say little of these
+        drawn = np.searchsorted(
+            self.ends, np.minimum(resolved + uniforms, resolved + _BELOW_ONE), side="right"
+        )
+        last = np.searchsorted(self.ends, resolved + 1.0, side="left")
+        return np.where(resolved == NULL_CODE, -1, np.minimum(drawn, last))
 
 
 Cell = tuple[float, float, float]
@@ -268,6 +344,16 @@ def _check_counts(column: str, counts: tuple[float, ...], n_codes: int) -> None:
 def codebook_to_dict(codebook: Codebook) -> dict[str, Any]:
     """Plain values for JSON that `codebook_from_dict` turns back."""
     match codebook:
+        case RegionCodebook():
+            return {
+                "type": "region",
+                "column": codebook.column,
+                "categories": list(codebook.categories),
+                "counts": list(codebook.counts),
+                "closed": codebook.closed,
+                "depth": codebook.depth,
+                "leaves": [asdict(leaf) for leaf in codebook.leaves],
+            }
         case CategoricalCodebook():
             return {
                 "type": "categorical",
@@ -300,8 +386,24 @@ def _to_json(value: float) -> float | str:
     return value if np.isfinite(value) else str(float(value))
 
 
+def _leaf(fields: dict[str, Any]) -> Leaf:
+    cells = tuple(
+        (None if c is None else int(c), int(bits), float(share)) for c, bits, share in fields["cells"]
+    )
+    return Leaf(**{**fields, "names": tuple(fields["names"]), "cells": cells})
+
+
 def codebook_from_dict(fields: dict[str, Any]) -> Codebook:
     """The codebook that `codebook_to_dict` described."""
+    if fields["type"] == "region":
+        return RegionCodebook(
+            column=fields["column"],
+            categories=tuple(fields["categories"]),
+            counts=tuple(fields["counts"]),
+            closed=fields["closed"],
+            depth=fields["depth"],
+            leaves=tuple(_leaf(leaf) for leaf in fields["leaves"]),
+        )
     if fields["type"] == "categorical":
         return CategoricalCodebook(
             column=fields["column"],

@@ -10,7 +10,11 @@ from enum import StrEnum
 from typing import assert_never
 
 from synth.core.geo import BITS, GeoBox
+from synth.core.region import Region, regions_of
 from synth.core.schema import Column, Kind, Part, TableSchema
+
+_RANGE_WEIGHT = 0.25
+"""Of the range of a column that is made as a sum, beside a column that is learned."""
 
 
 class Role(StrEnum):
@@ -22,6 +26,9 @@ class Role(StrEnum):
     TOGETHER = "together"
     PART = "part"
     LENGTH = "length"
+    RANGE = "range"
+    LEVEL = "level"
+    REGION = "region"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +38,23 @@ class Feature:
     Attributes:
       role: PLAIN: the column's values. PLACE: the grid cell of (latitude, longitude). GAP: high minus low, of
         (high, low). TOGETHER: the combination of the columns' values. PART: a calendar part of a date or
-        timestamp. LENGTH: the number of characters of a text that is made up.
+        timestamp. LENGTH: the number of characters of a text that is made up. RANGE: the values of a column
+        that is made as a sum, counted for its range alone. LEVEL: the names of a place down to one level, or
+        the cells of places of that level, counted alone. REGION: a place with all its levels, coded and not
+        counted.
       columns: source columns it is made from.
       column: what its values are like; its name is the coded column's.
       part: the calendar part, for PART alone.
+      depth: how many levels of names a LEVEL has.
+      bits: halvings of the grid of a LEVEL that counts cells; None for one of names alone.
     """
 
     role: Role
     columns: tuple[str, ...]
     column: Column
     part: Part | None = None
+    depth: int = 0
+    bits: int | None = None
 
     @property
     def name(self) -> str:
@@ -74,28 +88,45 @@ def length_name(column: str) -> str:
 
 
 def features_of(schema: TableSchema) -> tuple[Feature, ...]:
-    """All features of a table, in the order of their first columns."""
+    """All features of a table that are counted, in the order of their first columns."""
+    return _features(schema, counted=True)
+
+
+def coded_features_of(schema: TableSchema) -> tuple[Feature, ...]:
+    """The features that a codebook may code, in the order of their first columns."""
+    return _features(schema, counted=False)
+
+
+def _features(schema: TableSchema, *, counted: bool) -> tuple[Feature, ...]:
     relations = schema.relations
-    lead: dict[str, Feature] = {}
+    lead: dict[str, tuple[Feature, ...]] = {}
     taken: set[str] = set()
+    for region in regions_of(schema):
+        lead[region.columns[0]] = tuple(_levels(region)) if counted else (_region(region),)
+        taken |= set(region.columns)
     for latitude, longitude in relations.places:
-        lead[latitude] = _place(schema.column(latitude), schema.column(longitude))
-        taken |= {latitude, longitude}
+        if latitude not in taken:
+            lead[latitude] = (_place(schema.column(latitude), schema.column(longitude)),)
+            taken |= {latitude, longitude}
     for group in relations.together:
-        lead[group[0]] = _together(tuple(schema.column(name) for name in group))
+        lead[group[0]] = (_together(tuple(schema.column(name) for name in group)),)
         taken |= set(group)
     for low, high in relations.at_most:
-        lead[high] = _gap(schema.column(low), schema.column(high))
+        above = schema.column(high)
+        gap = _gap(schema.column(low), above)
+        lead[high] = (gap, _range(above)) if counted and above.upper is None else (gap,)
         taken.add(high)
     features: list[Feature] = []
     for column in schema.columns:
         if column.derived is not None:
             continue
         if column.name in lead:
-            features.append(lead[column.name])
+            features.extend(lead[column.name])
+        elif column.name in taken:
+            pass  # a column that others lead
         elif column.kind.is_made_up:
             features.extend(_length(column))
-        elif column.name not in taken:
+        else:
             features.append(Feature(role=Role.PLAIN, columns=(column.name,), column=column))
         features.extend(_part(column, part) for part in column.parts)
     return tuple(features)
@@ -167,6 +198,28 @@ def _gap(low: Column, high: Column) -> Feature:
         format=None,
     )
     return Feature(role=Role.GAP, columns=(high.name, low.name), column=column)
+
+
+def _range(high: Column) -> Feature:
+    """Where a column's values end; coarse, so that it costs little."""
+    column = replace(high, name=f"range of {high.name}", weight=_RANGE_WEIGHT * high.weight, parts=())
+    return Feature(role=Role.RANGE, columns=(high.name,), column=column)
+
+
+def _levels(region: Region) -> Iterator[Feature]:
+    """The histograms that a place is known by, the coarse ones first."""
+    names = tuple(column.name for column in region.names)
+    for depth in range(1, len(region.steps) + 1):
+        yield Feature(role=Role.LEVEL, columns=names, column=region.level(depth), depth=depth)
+    if region.position is not None:
+        grids = region.grids(box_of(*region.position))
+        for number, (depth, bits) in enumerate(grids):
+            column = region.cells(number, len(grids))
+            yield Feature(role=Role.LEVEL, columns=region.columns, column=column, depth=depth, bits=bits)
+
+
+def _region(region: Region) -> Feature:
+    return Feature(role=Role.REGION, columns=region.columns, column=region.coded(), depth=len(region.steps))
 
 
 def _part(column: Column, part: Part) -> Feature:

@@ -31,6 +31,19 @@ class GeoBox:
         numbers = (_spread(row) << np.uint64(1) | _spread(column)).astype(np.float64)
         return np.where(known, numbers, np.nan)
 
+    def coarse(
+        self, latitude: NDArray[np.float64], longitude: NDArray[np.float64], bits: int
+    ) -> NDArray[np.float64]:
+        """Number of the cell of a grid of only `bits` halvings: float64 [n], NaN if either is NaN."""
+        return np.floor(self.cell(latitude, longitude) / float(1 << 2 * (BITS - bits)))
+
+    def within(
+        self, cells: NDArray[np.float64], bits: NDArray[np.int64], uniforms: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """A finest cell within each cell of a grid of `bits` halvings. [n], [n], [n] in [0, 1) -> [n]."""
+        size = 4.0 ** (BITS - bits)
+        return cells * size + np.floor(uniforms * size)
+
     def place(
         self, cells: NDArray[np.float64], up: NDArray[np.float64], right: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from synth.core.codebook import Codebook, codebook_from_dict, codebook_to_dict
 from synth.core.domain import Domain
-from synth.core.feature import Feature, features_of
+from synth.core.feature import Feature, coded_features_of
 from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableSchema
 
 UNIT_COLUMN = "__unit"
@@ -48,7 +48,7 @@ class PreparedManifest:
     def features(self) -> tuple[Feature, ...]:
         """What each codebook codes, in the same order."""
         coded = set(self.domain.names)
-        return tuple(feature for feature in features_of(self.schema) if feature.name in coded)
+        return tuple(feature for feature in coded_features_of(self.schema) if feature.name in coded)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` turns them back."""
@@ -86,7 +86,8 @@ def _column(fields: Mapping[str, Any]) -> Column:
     listed = {name: _tuple_or_none(fields[name]) for name in ("categories", "edges")}
     listed |= {name: _pairs(fields.get(name, ())) for name in ("null_spellings", "digits")}
     parts = tuple(Part(part) for part in fields["parts"])
-    return Column(**{**fields, **listed, "kind": Kind(fields["kind"]), "parts": parts})
+    digits = tuple((int(number), float(share)) for number, share in fields.get("digits", ()))
+    return Column(**{**fields, **listed, "kind": Kind(fields["kind"]), "parts": parts, "digits": digits})
 
 
 def _relations(fields: Mapping[str, Any]) -> Relations:

@@ -130,11 +130,14 @@ class Relations:
       places: (latitude, longitude) pairs, learned as one place.
       together: groups of columns of which only combinations that occur often enough come out.
       at_most: (low, high) pairs: low <= high in every generated row.
+      regions: groups of names of places from coarse to fine, learned as one place with levels. There is at
+        most one, and a single pair of `places` is the position in it.
     """
 
     places: tuple[tuple[str, str], ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
     at_most: tuple[tuple[str, str], ...] = ()
+    regions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

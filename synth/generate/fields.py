@@ -1,6 +1,7 @@
 """Columns from codes: each feature decoded, and columns made from features where they are not one."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -8,22 +9,48 @@ from numpy.typing import NDArray
 
 from synth.core.calendar import SECONDS_A_DAY, calendar_part
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
-from synth.core.feature import Feature, Role, box_of
-from synth.core.mixing import mix
+from synth.core.entity import Entity
+from synth.core.feature import Feature, Role
 from synth.core.prepared import PreparedManifest
-from synth.core.schema import Column, Kind, Part
+from synth.core.schema import Column, Kind, Part, TableSchema
+from synth.generate.places import placed, region_of
 from synth.lake.columns import from_numbers, from_strings, split, with_null_spellings
 
 _FURTHEST_DAYS = {Part.WEEKDAY: 3, Part.DAY: 31, Part.MONTH: 184}
 """How far a day is moved at most until its calendar parts are those that were drawn."""
 
+_LARGEST_DAY = {Kind.DATE: 2_932_896.0, Kind.TIMESTAMP: 2_932_897.0 * SECONDS_A_DAY - 1}
+"""9999-12-31: the last day that Spark writes."""
+
 Codes = Mapping[str, NDArray[np.uint16]]
 Uniforms = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """Columns that were learned, and which of their values could not be named and are still to be made up.
+
+    Attributes:
+      columns: [n] each, by name; null where a value is to be made up.
+      unnamed: bool [n] of the columns that have such values, by name.
+      prefixes: what those values begin with, as far as that is known, by name.
+    """
+
+    columns: dict[str, pa.Array]
+    unnamed: dict[str, NDArray[np.bool_]]
+    prefixes: dict[str, pa.Array]
 
 
 def columns_of(
     manifest: PreparedManifest, codes: Codes, uniforms: Uniforms, types: Mapping[str, pa.DataType]
 ) -> dict[str, pa.Array]:
+    """The columns that the manifest's features make, by name: [n] each; see `learned_of`."""
+    return learned_of(manifest, codes, uniforms, types).columns
+
+
+def learned_of(
+    manifest: PreparedManifest, codes: Codes, uniforms: Uniforms, types: Mapping[str, pa.DataType]
+) -> Learned:
     """The columns that the manifest's features make, by name: [n] each.
 
     Args:
@@ -34,6 +61,8 @@ def columns_of(
     schema, features = manifest.schema, manifest.features
     numbers: dict[str, NDArray[np.float64]] = {}
     made: dict[str, pa.Array] = {}
+    unnamed: dict[str, NDArray[np.bool_]] = {}
+    prefixes: dict[str, pa.Array] = {}
     for feature in features:
         values = (books[feature.name], codes[feature.name], uniforms[feature.name])
         match feature.role:
@@ -43,13 +72,22 @@ def columns_of(
                 made[feature.name] = from_strings(_strings(*values), types[feature.name])
             case Role.PLACE:
                 pair = [schema.column(name) for name in feature.columns]
-                numbers |= _place(pair, _numbers(*values), values[2])
+                numbers |= placed(pair, _numbers(*values), values[2])
             case Role.TOGETHER:
                 parts = split(_strings(*values), len(feature.columns))
                 for name, part in zip(feature.columns, parts, strict=True):
                     made[name] = _typed(part, schema.column(name), types[name])
+            case Role.REGION:
+                region = region_of(values[0], feature, schema, values[1], values[2])
+                numbers |= region.position
+                unnamed |= region.unnamed
+                prefixes |= region.prefixes
+                for name, part in region.names.items():
+                    made[name] = _typed(part, schema.column(name), types[name])
             case Role.PART | Role.GAP | Role.LENGTH:
                 pass  # these need the columns that the others make
+            case Role.LEVEL | Role.RANGE:
+                raise ValueError(f"{feature.name!r} is counted, and has no codes")
     for name in dict.fromkeys(f.columns[0] for f in features if f.role is Role.PART):
         parts_of = [f for f in features if f.role is Role.PART and f.columns[0] == name]
         numbers[name] = _with_parts(numbers[name], schema.column(name), parts_of, books, codes, uniforms)
@@ -61,16 +99,57 @@ def columns_of(
         for gap in ready:
             high, low = gap.columns
             above = _numbers(books[gap.name], codes[gap.name], uniforms[gap.name])
-            upper = schema.column(high).upper
-            most = np.inf if upper is None else np.maximum(numbers[low], upper)
-            numbers[high] = np.minimum(numbers[low] + above, most)
+            most = _most(schema.column(high), schema, books, types[high])
+            whole = gap.column.kind is not Kind.REAL
+            numbers[high] = _sum_within(numbers[low], above, most, uniforms[gap.name], whole=whole)
         gaps = [gap for gap in gaps if gap not in ready]
     # Where in its bin a value lies is of no account for a null: the same uniform says how it is written.
     spelled = {name: uniforms[feature.name] for feature in features for name in feature.columns}
     for name, values_of in numbers.items():
         column = schema.column(name)
         made[name] = with_null_spellings(from_numbers(values_of, column, types[name]), column, spelled[name])
-    return made
+    return Learned(columns=made, unnamed=unnamed, prefixes=prefixes)
+
+
+def _most(high: Column, schema: TableSchema, books: Mapping[str, Codebook], arrow_type: pa.DataType) -> float:
+    """The largest value that a column may have which is a sum: its declared or released bound, and its
+    type's.
+
+    Nobody dies later than the last day of a birth or a death that was released.
+    """
+    bounds = [_LARGEST_DAY.get(high.kind, np.inf)]
+    if high.upper is not None:
+        bounds.append(high.upper)
+    if pa.types.is_integer(arrow_type):
+        bounds.append(float(np.iinfo(arrow_type.to_pandas_dtype()).max))
+    if pa.types.is_decimal(arrow_type):
+        bounds.append(10.0 ** (arrow_type.precision - arrow_type.scale) - 10.0**-arrow_type.scale)
+    if high.entity == Entity.DEATH_DATE:
+        births = [c.name for c in schema.columns if c.entity == Entity.BIRTH_DATE and c.kind is high.kind]
+        ends = [book.uppers[-1] for name in births if isinstance(book := books.get(name), BinnedCodebook)]
+        bounds.extend(end - 1 for end in ends)
+    return min(bounds)
+
+
+def _sum_within(
+    low: NDArray[np.float64],
+    above: NDArray[np.float64],
+    most: float,
+    uniforms: NDArray[np.float64],
+    *,
+    whole: bool,
+) -> NDArray[np.float64]:
+    """low + above where that is at most `most`, else a number between low and `most`; never below low.
+    [n]."""
+    total = low + above
+    beyond = total > most
+    if not beyond.any():
+        return total
+    # Where in its bin the gap was drawn says little of whether it is too wide.
+    again = (uniforms * 1e6) % 1.0
+    room = np.maximum(most - low, 0.0)
+    drawn = low + (np.floor(again * (room + 1)) if whole else again * room)
+    return np.where(beyond, drawn, total)
 
 
 def lengths_of(
@@ -100,20 +179,6 @@ def _typed(values: pa.Array, column: Column, arrow_type: pa.DataType) -> pa.Arra
     if pa.types.is_string(arrow_type) or not column.kind.is_binned:
         return from_strings(values, arrow_type)
     return values.cast(arrow_type)
-
-
-def _place(
-    pair: list[Column], cells: NDArray[np.float64], uniforms: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """A place within each cell; where in the cell is drawn from the bits of the uniform."""
-    bits = mix(uniforms.view(np.uint64))
-    up = (bits >> np.uint64(32)).astype(np.float64) * 2.0**-32
-    right = (bits & np.uint64(0xFFFFFFFF)).astype(np.float64) * 2.0**-32
-    latitude, longitude = box_of(*pair).place(cells, up, right)
-    values = {pair[0].name: latitude, pair[1].name: longitude}
-    return {
-        c.name: values[c.name] if c.decimals is None else np.round(values[c.name], c.decimals) for c in pair
-    }
 
 
 def _with_parts(

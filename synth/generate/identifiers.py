@@ -8,34 +8,39 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from synth.generate.text import digits, joined
 
 Serials = NDArray[np.int64]
 
 
-def digits(numbers: Serials, width: int) -> pa.Array:
-    """Decimal strings of at least `width` digits. [n] -> [n]."""
-    return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
-
-
-def joined(*parts: pa.Array | str, separator: str = "") -> pa.Array:
-    """The parts side by side, row by row."""
-    return pc.binary_join_element_wise(*parts, separator)
+SSNS_AN_AREA = 99 * 9999
+"""Numbers of one area."""
 
 
 def _ssn(serials: Serials) -> pa.Array:
-    """Area 666 is never issued."""
-    return joined("666", digits(1 + serials // 9999, 2), digits(1 + serials % 9999, 4), separator="-")
+    """Area 666 is never issued, nor are those from 900 on."""
+    area, within = np.divmod(serials, SSNS_AN_AREA)
+    areas = pa.array(np.where(area == 0, 666, 899 + area)).cast(pa.string())
+    return joined(areas, digits(1 + within // 9999, 2), digits(1 + within % 9999, 4), separator="-")
 
 
-def _credit_card(serials: Serials) -> pa.Array:
-    """Issuers that begin with 9 are for national use."""
+CARDS = 10**14
+"""How many cards there are."""
+
+
+def cards(serials: Serials) -> Serials:
+    """Numbers of 16 digits with their check digit; issuers that begin with 9 are for national use."""
     account = 9 * 10**14 + serials
     places = account[:, None] // 10 ** np.arange(14, -1, -1, dtype=np.int64) % 10  # [n, 15]
     doubled = places[:, 0::2] * 2  # Luhn: with the check digit to come, these are the even places
     total = (doubled - 9 * (doubled > 9)).sum(axis=1) + places[:, 1::2].sum(axis=1)
-    return pa.array(account * 10 + -total % 10).cast(pa.string())
+    return account * 10 + -total % 10
+
+
+def _credit_card(serials: Serials) -> pa.Array:
+    return pa.array(cards(serials)).cast(pa.string())
 
 
 def _phone(serials: Serials) -> pa.Array:
@@ -74,13 +79,15 @@ def _postcode(serials: Serials) -> pa.Array:
 
 IDENTIFIERS: dict[str, tuple[int, Callable[[Serials], pa.Array]]] = {
     "account_number": (10**12, _account_number),
-    "credit_card": (10**14, _credit_card),
+    "credit_card": (CARDS, _credit_card),
     "driver_licence": (10**8, _driver_licence),
     "iban": (10**16, _iban),
     "ip_address": (1 << 24, _ip_address),
     "passport": (10**8, _passport),
     "phone": (700 * 100, _phone),
     "postcode": (10**5, _postcode),
-    "ssn": (99 * 9999, _ssn),
+    "ssn": (101 * SSNS_AN_AREA, _ssn),
 }
 """Kind of personal data -> how many there are, and the identifiers of serials below that number."""
+FIRST = {"ssn": SSNS_AN_AREA}
+"""How many serials are used up before the others: those of an area that is nobody's under any scheme."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from synth.core.prepared import PreparedManifest
 from synth.generate import draw
-from synth.generate.fields import columns_of, lengths_of
-from synth.generate.made_up import made_up
+from synth.generate.fields import learned_of, lengths_of
+from synth.generate.made_up import fakes
 
 BLOCK = 4096
 
@@ -55,13 +55,7 @@ def block_of_rows(
     names = manifest.domain.names
     codes = {name: drawn[:, index] for index, name in enumerate(names)}
     within = {name: numbers[:, sampler.n_uniforms + index].copy() for index, name in enumerate(names)}
-    learned = columns_of(manifest, codes, within, types)
-    lengths = lengths_of(manifest, codes, within)
-    columns = [column for column in manifest.schema.columns if column.derived is None]
-    arrays = [
-        learned[column.name]
-        if column.name in learned
-        else made_up(column, row_ids, seed, types[column.name], lengths.get(column.name))
-        for column in columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+    learned = learned_of(manifest, codes, within, types)
+    made = fakes(manifest, learned, row_ids, seed, types, lengths_of(manifest, codes, within))
+    columns = [column.name for column in manifest.schema.columns if column.derived is None]
+    return pa.RecordBatch.from_arrays([made[name] for name in columns], names=columns)

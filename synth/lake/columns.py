@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.core.calendar import SECONDS_A_DAY
+from synth.core.joined import ESCAPE, ESCAPED, NULL, SEPARATOR
 from synth.core.schema import Column, Kind
 from synth.core.spelling import fixed, is_clock, number_format
 from synth.lake.clock import read_clock, smallest_step, write_clock
@@ -13,8 +14,6 @@ from synth.lake.numerals import read_numbers, read_plain, write_numbers
 
 _DAYS = (-719_162.0, 2_932_896.0)
 """0001-01-01 and 9999-12-31 in days since 1970-01-01."""
-_SEPARATOR, _NULL = "\x1f", "\x1a"
-"""Unit separator between the values of a combination, and the mark of a missing one."""
 ISO_DATE = "%Y-%m-%d"
 ISO_TIMESTAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -113,18 +112,43 @@ def from_strings(values: pa.Array, arrow_type: pa.DataType) -> pa.Array:
     return values if pa.types.is_string(arrow_type) else values.cast(arrow_type)
 
 
-def joined(columns: list[pa.Array]) -> pa.Array:
-    """One string a row from several columns; null only where all of them are. `split` undoes it."""
-    rows = pc.binary_join_element_wise(*(pc.fill_null(column, _NULL) for column in columns), _SEPARATOR)
-    nothing = _SEPARATOR.join([_NULL] * len(columns))
+def joined(columns: list[pa.Array], *, null_if_all_are: bool = True) -> pa.Array:
+    """One string a row from several columns; null only where all of them are. `split` undoes it.
+
+    Args:
+      null_if_all_are: False writes a row without any value as a string too.
+    """
+    parts = [pc.fill_null(_escaped(column), NULL) for column in columns]
+    rows = pc.binary_join_element_wise(*parts, SEPARATOR)
+    if not null_if_all_are:
+        return rows
+    nothing = SEPARATOR.join([NULL] * len(columns))
     return pc.if_else(pc.equal(rows, nothing), pa.scalar(None, pa.string()), rows)
 
 
 def split(values: pa.Array, n_columns: int) -> list[pa.Array]:
     """The columns that `joined` made the strings of."""
-    lists = pc.split_pattern(values, _SEPARATOR)
+    lists = pc.split_pattern(values, SEPARATOR)
     parts = [pc.list_element(lists, index) for index in range(n_columns)]
-    return [pc.if_else(pc.equal(part, _NULL), pa.scalar(None, pa.string()), part) for part in parts]
+    return [
+        _unescaped(pc.if_else(pc.equal(part, NULL), pa.scalar(None, pa.string()), part)) for part in parts
+    ]
+
+
+def _escaped(values: pa.Array) -> pa.Array:
+    if not pc.any(pc.match_substring_regex(values, f"[{SEPARATOR}{NULL}{ESCAPE}]")).as_py():
+        return values
+    for plain, written in ESCAPED:
+        values = pc.replace_substring(values, plain, written)
+    return values
+
+
+def _unescaped(values: pa.Array) -> pa.Array:
+    if not pc.any(pc.match_substring(values, ESCAPE)).as_py():
+        return values
+    for plain, written in reversed(ESCAPED):
+        values = pc.replace_substring(values, written, plain)
+    return values
 
 
 def _is_calendar(arrow_type: pa.DataType, column: Column) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synth.core.calendar import SECONDS_A_DAY, calendar_part
 from synth.core.feature import Feature, Role, box_of
 from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, JoinedGrid, LinearGrid
+from synth.core.region import steps_of
 from synth.core.schema import Column, Kind, Part, TableSchema
 from synth.lake.columns import joined, to_numbers, to_strings
 
@@ -119,8 +120,8 @@ def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
     """Numbers of a binned feature, NaN where null. -> float64 [n]."""
     columns = [schema.column(name) for name in feature.columns]
     match feature.role:
-        case Role.PLAIN:
-            numbers = to_numbers(batch.column(feature.name), feature.column, infinite=True)
+        case Role.PLAIN | Role.RANGE:
+            numbers = to_numbers(batch.column(feature.columns[0]), columns[0], infinite=True)
             decimals = feature.column.decimals
             # As a value is written out it is counted: at its digits.
             return numbers if decimals is None else np.round(numbers, decimals)
@@ -134,7 +135,7 @@ def numbers_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
         case Role.LENGTH:
             lengths = pc.utf8_length(to_strings(batch.column(columns[0].name))).cast(pa.float64())
             return np.asarray(lengths.fill_null(np.nan).to_numpy(zero_copy_only=False), dtype=np.float64)
-        case Role.TOGETHER | Role.PART:
+        case Role.TOGETHER | Role.PART | Role.LEVEL | Role.REGION:
             raise ValueError(f"{feature.name!r} has no numbers")
         case _:
             assert_never(feature.role)
@@ -152,14 +153,40 @@ def strings_of(feature: Feature, batch: pa.RecordBatch, schema: TableSchema) -> 
         case Role.TOGETHER:
             values = [to_strings(batch.column(c.name)) for c in columns]
             return joined(values)
+        case Role.LEVEL | Role.REGION:
+            return _level(feature, batch, columns)
         case Role.PART:
             assert feature.part is not None
             numbers = to_numbers(batch.column(columns[0].name), columns[0])
             return _part(numbers, columns[0].kind, feature.part)
-        case Role.PLACE | Role.GAP | Role.LENGTH:
+        case Role.PLACE | Role.GAP | Role.LENGTH | Role.RANGE:
             raise ValueError(f"{feature.name!r} has no strings")
         case _:
             assert_never(feature.role)
+
+
+def _level(feature: Feature, batch: pa.RecordBatch, columns: list[Column]) -> pa.Array:
+    """The names of a place down to a level, and its cell where the level counts cells; never null."""
+    steps = steps_of(columns)[: feature.depth]
+    values = []
+    for step in steps:
+        texts = to_strings(batch.column(step.column.name))
+        values.append(postcode_prefix(texts) if step.is_prefix else texts)
+    if feature.bits is not None:
+        pair = columns[-2:]
+        latitude, longitude = (to_numbers(batch.column(column.name), column) for column in pair)
+        cells = box_of(*pair).coarse(latitude, longitude, feature.bits)
+        null = np.isnan(cells)
+        values.append(pa.array(np.where(null, 0, cells).astype(np.int64), mask=null).cast(pa.string()))
+    return joined(values, null_if_all_are=False)
+
+
+def postcode_prefix(texts: pa.Array) -> pa.Array:
+    """The part of a postcode that names the wider place: before its blank or dash, or all but two
+    characters."""
+    parted = pc.match_substring_regex(texts, "[ -]")
+    before = pc.replace_substring_regex(texts, "[ -].*$", "")
+    return pc.if_else(parted, before, pc.utf8_slice_codeunits(texts, 0, -2))
 
 
 def _part(numbers: NDArray[np.float64], kind: Kind, part: Part) -> pa.Array:

@@ -10,15 +10,18 @@ import numpy as np
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
 from synth.core.digits import Rounding, endings_of, roundings
-from synth.core.feature import Feature, Role, features_of
+from synth.core.feature import Feature, Role, coded_features_of, features_of
 from synth.core.finding import Findings
 from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
-from synth.core.schema import Kind, TableSchema
+from synth.core.region import regions_of
+from synth.core.schema import Column, Kind, TableSchema
 from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
 from synth.prepare.features import grid_for, type_limits
+from synth.prepare.levels import Levels
 from synth.prepare.plan import PreparePlan, Purpose, has_endings
 from synth.prepare.power import fit_power
+from synth.prepare.regions import region_codebook
 from synth.prepare.summary import FeatureSummary, Summary
 from synth.privacy import noise
 from synth.privacy.entry import Receipt
@@ -72,14 +75,21 @@ def fit(
 
     codebooks: list[Codebook] = []
     unnamed: set[str] = set()
+    levels = Levels()
     for feature, counted in zip(features_of(schema), summary.features, strict=True):
+        if feature.role is Role.LEVEL:
+            levels.add(feature, counted, plan, receipt, m=m, n_rows=n_rows)
+            continue
         codebook = _fit_feature(counted, feature, plan, receipt, settings, n_rows, m)
-        if codebook is not None:
+        if feature.role is Role.RANGE:
+            schema = _within_range(schema, feature, codebook)
+        elif codebook is not None:
             codebooks.append(replace(codebook, noise_scale=plan.noise_scale(feature.name)))
         elif feature.role in (Role.PLAIN, Role.TOGETHER):
             unnamed |= set(feature.columns)
+    schema, codebooks = _with_regions(_with_unnamed(schema, unnamed), codebooks, levels, settings, n_rows)
     return PreparedManifest(
-        schema=_with_unnamed(schema, unnamed),
+        schema=schema,
         codebooks=tuple(codebooks),
         n_rows=n_rows,
         n_units=n_units,
@@ -93,6 +103,44 @@ def _with_unnamed(schema: TableSchema, unnamed: set[str]) -> TableSchema:
     columns = (replace(c, kind=Kind.TEXT) if c.name in unnamed else c for c in schema.columns)
     kept = tuple(group for group in schema.relations.together if group[0] not in unnamed)
     return replace(schema, columns=tuple(columns), relations=replace(schema.relations, together=kept))
+
+
+def _with_regions(
+    schema: TableSchema, codebooks: list[Codebook], levels: Levels, settings: Prepare, n_rows: int
+) -> tuple[TableSchema, list[Codebook]]:
+    """The schema and the codebooks in its order, with the codebook of the place that the levels are of."""
+    made_up: set[str] = set()
+    for region in regions_of(schema):
+        codebook, unnamed = region_codebook(region, levels, n_rows, settings.bins * _MORE_PLACES)
+        made_up |= set(unnamed)
+        if codebook is not None:
+            codebooks = [*codebooks, codebook]
+        else:
+            made_up |= set(region.columns)
+            schema = replace(schema, relations=replace(schema.relations, regions=(), places=()))
+    columns = tuple(replace(c, kind=Kind.TEXT) if c.name in made_up else c for c in schema.columns)
+    schema = replace(schema, columns=columns)
+    order = {feature.name: place for place, feature in enumerate(coded_features_of(schema))}
+    return schema, sorted(codebooks, key=lambda codebook: order[codebook.column])
+
+
+def _within_range(schema: TableSchema, feature: Feature, codebook: Codebook | None) -> TableSchema:
+    """The schema with the released range of a column that is made as a sum as its bounds, where none is
+    declared."""
+    if not isinstance(codebook, BinnedCodebook) or not codebook.uppers:
+        return schema
+    (name,) = feature.columns
+    is_point = codebook.lowers[-1] == codebook.uppers[-1]
+    upper = codebook.uppers[-1] - (0.0 if is_point or codebook.kind is Kind.REAL else 1.0)
+    if not math.isfinite(upper):
+        return schema
+
+    def bounded(column: Column) -> Column:
+        if column.name != name or column.upper is not None:
+            return column
+        return replace(column, upper=upper)
+
+    return replace(schema, columns=tuple(map(bounded, schema.columns)))
 
 
 def _fit_feature(
@@ -111,7 +159,7 @@ def _fit_feature(
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
         found = _find_bins(counted, feature, receipts, settings, n_rows)
-        if not has_endings(feature.column):
+        if not has_endings(feature):
             return found
         (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
         return replace(found, roundings=_find_roundings(counted, feature, paid))

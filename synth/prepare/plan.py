@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from synth.config.sections import Prepare, PrepareWeights
 from synth.core.digits import endings_of
-from synth.core.feature import Feature, features_of
+from synth.core.feature import Feature, Role, features_of
 from synth.core.schema import Column, Kind, TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     DECLARED = "declared categories"
     BINS = "bins"
     ENDINGS = "trailing digits"
+    CELLS = "cells of places"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +166,11 @@ class PreparePlan:
         return Selection(delta=self.selection_delta / self.n_selections, count=1)
 
 
-def has_endings(column: Column) -> bool:
-    """Whether it is counted how the values of a binned column end."""
-    return column.edges is None and bool(endings_of(column.kind, column.decimals))
+def has_endings(feature: Feature) -> bool:
+    """Whether it is counted how the values of a binned feature end."""
+    column = feature.column
+    is_coded = feature.role is not Role.RANGE
+    return is_coded and column.edges is None and bool(endings_of(column.kind, column.decimals))
 
 
 def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iterator[Query]:
@@ -186,8 +189,10 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             least = 1 if levels == 1 else min(_LEAST_ROUNDS, levels + 1)
             for level in range(max(least, levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
-            if has_endings(column):
+            if has_endings(feature):
                 yield _query(Purpose.ENDINGS, feature.name, weights.endings * column.weight, m)
+        elif feature.bits is not None:
+            yield _query(Purpose.CELLS, feature.name, weights.found * column.weight, m)
         elif column.categories is not None:
             yield _query(Purpose.DECLARED, feature.name, weights.declared * column.weight, m)
         else:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from synth.config.sections import RelationSettings
 from synth.core.entity import Entity
+from synth.core.region import LEVELS
 from synth.core.schema import Column, Kind, Relations
 from synth.errors import ConfigError
 
@@ -29,6 +30,10 @@ def apply_relations(
         marked[name] = replace(marked[name], lower=0.0 if lower is None else max(lower, 0.0))
     places = _found_places(columns) if settings.places is None else settings.places
     relations = Relations(places=places, together=settings.together, at_most=settings.at_most)
+    if settings.regions is None:
+        relations = _with_found_region(relations, tuple(marked.values()), settings)
+    else:
+        relations = replace(relations, regions=settings.regions)
     faults = [*_faults(marked, relations, settings)]
     if faults:
         raise ConfigError("; ".join(faults))
@@ -43,11 +48,39 @@ def _found_places(columns: Sequence[Column]) -> tuple[tuple[str, str], ...]:
     return ((north[0], east[0]),) if len(north) == len(east) == 1 else ()
 
 
+def _with_found_region(
+    relations: Relations, columns: Sequence[Column], settings: RelationSettings
+) -> Relations:
+    """The names of places that the scan found, each once, as one place with levels.
+
+    Combinations of such names alone are kept by it too. A column stays by itself where something else is
+    declared of it than what it holds.
+    """
+    elsewhere = {name for pair in settings.at_most for name in pair}
+    names = []
+    for entity in LEVELS:
+        found = [column for column in columns if column.entity == entity and not column.kind.is_made_up]
+        if len(found) == 1 and _may_be_a_level(found[0]) and found[0].name not in elsewhere:
+            names.append(found[0].name)
+    # A combination of names alone is what a region keeps too; another one keeps its columns to itself.
+    others = [group for group in relations.together if not set(group) <= set(names)]
+    names = [name for name in names if not any(name in group for group in others)]
+    if len(names) < 2 and not (names and len(relations.places) == 1):
+        return relations
+    return replace(relations, together=tuple(others), regions=(tuple(names),))
+
+
+def _may_be_a_level(column: Column) -> bool:
+    is_plain = not (column.public or column.parts or column.edges or column.derived)
+    return is_plain and column.kind in (Kind.CATEGORICAL, Kind.ORDERED, Kind.INTEGER)
+
+
 def _faults(columns: dict[str, Column], relations: Relations, settings: RelationSettings) -> Iterator[str]:
     made: dict[str, str] = {}  # column -> the relation that its values come from
     listed = [
         *(("places", name) for pair in relations.places for name in pair),
         *(("together", name) for group in relations.together for name in group),
+        *(("regions", name) for group in relations.regions for name in group),
         *(("at_most", high) for _, high in relations.at_most),
         *(("derived", name) for name in settings.derived),
     ]
@@ -76,7 +109,7 @@ def _faults(columns: dict[str, Column], relations: Relations, settings: Relation
     for column in columns.values():
         if column.parts and column.kind not in _MOMENTS:
             yield f"columns.{column.name}.parts: it is {column.kind}; only dates and timestamps have parts"
-        if column.parts and made.get(column.name) in ("together", "derived"):
+        if column.parts and made.get(column.name) in ("together", "regions", "derived"):
             yield f"columns.{column.name}.parts: relations.{made[column.name]} makes its values already"
         if column.keep_length and column.kind is not Kind.TEXT:
             yield f"columns.{column.name}.keep_length: it is {column.kind}; only text that is made up has it"
@@ -90,7 +123,7 @@ def _order_faults(columns: dict[str, Column], relations: Relations, made: dict[s
         kinds = (columns[low].kind, columns[high].kind)
         if not (set(kinds) <= set(_NUMBERS) or (kinds[0] == kinds[1] and kinds[0] in _MOMENTS)):
             yield f"relations.at_most: {low!r} is {kinds[0]} and {high!r} is {kinds[1]}; they need one kind"
-        if made.get(low) in ("places", "together", "derived"):
+        if made.get(low) in ("places", "together", "regions", "derived"):
             yield f"relations.at_most: relations.{made[low]} makes {low!r}; its value comes too late"
         if columns[high].parts:
             yield f"columns.{high}.parts: relations.at_most makes its values from {low!r} already"

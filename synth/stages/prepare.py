@@ -11,7 +11,7 @@ from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import TableSchema
 from synth.errors import ConfigError
-from synth.generate.made_up import most_unique
+from synth.generate.made_up import can_be_made_up, most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.prepare.declarations import unlikely_declarations
 from synth.prepare.plan import PreparePlan
@@ -41,6 +41,7 @@ def prepare(run: Run) -> None:
     if not schema.modelled:
         raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
     check_derived(frame, schema.columns)
+    check_made_up(schema)
     check_unique(schema, config.generate.rows)
     upstream = artifact_digest(run.workspace.findings)
     key = run.key(
@@ -122,6 +123,18 @@ def _plan(run: Run, schema: TableSchema, findings: Findings) -> PreparePlan:
     return PreparePlan.of(schema, run.config.prepare, mu, delta, findings.n_rows)
 
 
+def check_made_up(schema: TableSchema) -> None:
+    """Raise ConfigError naming all columns that would be made up and whose types have no value to make up."""
+    faults = [
+        f"columns.{column.name} would be made up, and no value of type {column.spark_type} can be; "
+        f"set columns.{column.name}.drop: true"
+        for column in schema.columns
+        if column.kind.is_made_up and column.derived is None and not can_be_made_up(column)
+    ]
+    if faults:
+        raise ConfigError("; ".join(faults))
+
+
 def check_unique(schema: TableSchema, rows: int | None) -> None:
     """Raise ConfigError if a made-up column cannot be told apart in every row."""
     for column in schema.columns:
@@ -129,7 +142,8 @@ def check_unique(schema: TableSchema, rows: int | None) -> None:
         if most < (rows or 1):
             raise ConfigError(
                 f"relations.unique: only {most:,.0f} different values can be made up for {column.name!r} "
-                f"({column.entity}); ask for fewer rows, or leave the column out of relations.unique"
+                f"({column.entity or column.spark_type}); ask for fewer rows, or leave the column out of "
+                "relations.unique"
             )
 
 

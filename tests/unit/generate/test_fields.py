@@ -9,7 +9,7 @@ import pytest
 
 from synth.core.calendar import calendar_part
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
-from synth.core.feature import box_of, features_of, part_categories
+from synth.core.feature import box_of, coded_features_of, part_categories
 from synth.core.geo import BITS
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableSchema
@@ -21,7 +21,7 @@ N = 20_000
 
 def manifest_of(columns: tuple[Column, ...], books: list[Codebook], **relations: Any) -> PreparedManifest:
     schema = TableSchema(name="t", columns=columns, unit=PrivacyUnit(), relations=Relations(**relations))
-    assert [feature.name for feature in features_of(schema)] == [codebook.column for codebook in books]
+    assert [feature.name for feature in coded_features_of(schema)] == [codebook.column for codebook in books]
     return PreparedManifest(
         schema=schema, codebooks=tuple(books), n_rows=9, n_units=9, entries=(1,), is_private=True
     )
@@ -218,3 +218,59 @@ def test_a_day_in_text_is_written_in_its_format() -> None:
     arrays, _ = made(manifest_of((column,), [bins("day", Kind.DATE, 0, 365)]), day=pa.string())
     read = {datetime.datetime.strptime(v, "%d.%m.%Y").year for v in arrays["day"].drop_null().to_pylist()}
     assert read == {1970}
+
+
+def test_a_sum_stays_within_what_was_released_of_it_without_piling_up_there() -> None:
+    manifest = manifest_of(
+        (number("low"), number("high", upper=100.0)),
+        [bins("low", Kind.INTEGER, 0, 90), bins("high - low", Kind.INTEGER, 0, 500)],
+        at_most=(("low", "high"),),
+    )
+    columns, _ = made(manifest, low=pa.int64(), high=pa.int64())
+    low, high = (to_numbers(columns[name], number(name)) for name in ("low", "high"))
+    known = ~np.isnan(high)
+    assert np.all(high[known] <= 100)
+    assert np.all(low[known] <= high[known])
+    assert np.mean(high[known] == 100) < 0.1
+
+
+def test_nobody_dies_later_than_anybody_was_born_or_died() -> None:
+    birth = Column(name="born", spark_type="date", kind=Kind.DATE, entity="birth_date")
+    death = Column(name="died", spark_type="date", kind=Kind.DATE, entity="death_date", upper=25_000.0)
+    manifest = manifest_of(
+        (birth, death),
+        [bins("born", Kind.DATE, 10_000, 20_000), bins("died - born", Kind.INTEGER, 0, 40_000)],
+        at_most=(("born", "died"),),
+    )
+    arrays, _ = made(manifest, born=pa.date32(), died=pa.date32())
+    days = to_numbers(arrays["died"], death)
+    assert np.nanmax(days) < 20_000
+    known = ~np.isnan(days)
+    assert np.all(days[known] >= to_numbers(arrays["born"], birth)[known])
+
+
+@pytest.mark.parametrize(
+    ("spark_type", "kind", "largest"),
+    [
+        ("tinyint", pa.int8(), 127),
+        ("decimal(4,1)", pa.decimal128(4, 1), 999.9),
+        ("date", pa.date32(), datetime.date(9999, 12, 31)),
+    ],
+)
+def test_a_sum_never_leaves_its_type(spark_type: str, kind: pa.DataType, largest: Any) -> None:
+    is_date = spark_type == "date"
+    model = Kind.DATE if is_date else Kind.INTEGER
+    columns = tuple(Column(name=name, spark_type=spark_type, kind=model) for name in ("low", "high"))
+    start = 2_932_000 if is_date else 100
+    manifest = manifest_of(
+        columns,
+        [bins("low", model, start, start + 20), bins("high - low", Kind.INTEGER, 0, 1_000_000)],
+        at_most=(("low", "high"),),
+    )
+    arrays, _ = made(manifest, low=kind, high=kind)
+    pairs = list(zip(arrays["low"].to_pylist(), arrays["high"].to_pylist(), strict=True))
+    assert all(low <= high for low, high in pairs if high is not None)
+    highest = max(high for _, high in pairs if high is not None)
+    assert highest <= (
+        largest if is_date else type(highest)(str(largest)) if spark_type[0] == "d" else largest
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synth.config.sections import Generate
-from synth.core.codebook import BinnedCodebook, CategoricalCodebook
+from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Leaf, RegionCodebook
 from synth.core.prepared import PreparedManifest
 from synth.core.schema import Column, Kind, PrivacyUnit, Relations, TableSchema
 from synth.errors import ConfigError
@@ -98,3 +98,32 @@ def test_a_value_is_found_however_its_type_spells_it() -> None:
     assert starting_of(Generate(rebalance={"member": {"1": 1.0}}), MANIFEST).first[3].tolist() == plain
     with pytest.raises(ConfigError, match="'yes' is no value of type boolean; write true or false"):
         starting_of(Generate(fix={"member": "yes"}), MANIFEST)
+
+
+def test_a_name_of_a_place_gives_all_codes_in_that_place() -> None:
+    columns = tuple(
+        Column(name=name, spark_type="string", kind=Kind.CATEGORICAL, entity=name)
+        for name in ("state", "city")
+    )
+    keys = ("MA", "MA\x1fBoston", "TX\x1fDallas")
+    names = (("MA", "Lowell"), ("MA", "Boston"), ("TX", "Dallas"))
+    book = RegionCodebook(
+        column="state > city",
+        categories=keys,
+        counts=(0.0, 10.0, 30.0, 60.0),
+        closed=True,
+        depth=2,
+        leaves=tuple(Leaf(code=k, names=n, cells=(), weight=1.0) for k, n in enumerate(names, 1)),
+    )
+    schema = TableSchema(
+        name="t", columns=columns, unit=PrivacyUnit(), relations=Relations(regions=(("state", "city"),))
+    )
+    manifest = PreparedManifest(
+        schema=schema, codebooks=(book,), n_rows=9, n_units=9, entries=(1,), is_private=True
+    )
+    fixed = starting_of(Generate(fix={"state": "MA"}), manifest)
+    assert fixed.first[0].tolist() == [0.0, 0.25, 0.75, 0.0]
+    shared = starting_of(Generate(rebalance={"state": {"TX": 0.2}}), manifest)
+    assert np.allclose(shared.first[0], [0.0, 0.2, 0.6, 0.2])
+    with pytest.raises(ConfigError, match="no code of its own"):
+        starting_of(Generate(fix={"city": "Lowell"}), manifest)

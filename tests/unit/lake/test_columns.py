@@ -6,9 +6,11 @@ import decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synth.core.schema import Column, Kind
-from synth.lake.columns import from_numbers, to_numbers, to_strings
+from synth.lake.columns import from_numbers, joined, split, to_numbers, to_strings
 
 
 def column(kind: Kind, **facts: object) -> Column:
@@ -68,3 +70,19 @@ def test_a_number_beyond_a_decimal_s_precision_is_cut_to_it(precision: int, scal
     back = from_numbers(np.array([1e40, -1e40, 0.0]), column(Kind.REAL, decimals=scale), kind).to_pylist()
     assert float(back[0]) == pytest.approx(10.0 ** (precision - scale), rel=1e-2)
     assert back[1] == -back[0]
+
+
+ANY_TEXT = st.one_of(st.none(), st.text(max_size=6), st.text("\x1a\x1b\x1fens", max_size=8))
+
+
+@given(st.integers(1, 4).flatmap(lambda n: st.lists(st.tuples(*[ANY_TEXT] * n), min_size=1, max_size=20)))
+def test_what_is_joined_is_split_into_the_same_whatever_characters_it_has(
+    rows: list[tuple[str, ...]],
+) -> None:
+    columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
+    one = joined(columns)
+    assert one.is_null().to_pylist() == [all(value is None for value in row) for row in rows]
+    assert [part.to_pylist() for part in split(one, len(columns))] == [c.to_pylist() for c in columns]
+    assert joined(columns, null_if_all_are=False).null_count == 0
+    distinct = {row for row in rows if any(value is not None for value in row)}
+    assert len(one.drop_null().unique()) == len(distinct), "different rows are written differently"

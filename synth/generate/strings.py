@@ -1,0 +1,288 @@
+"""Strings that are made up: in the shape of what they stand for, never anybody's, fit for their row."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from synth.core.entity import Entity
+from synth.core.schema import Column
+from synth.generate.context import RowContext
+from synth.generate.draw import below, permuted
+from synth.generate.identifiers import FIRST, IDENTIFIERS
+from synth.generate.numerals import numerals
+from synth.generate.people import (
+    family_names,
+    first_names,
+    handle_of,
+    initial_of,
+    last_names,
+    person_of,
+)
+from synth.generate.text import ascii_rows, codes, digits, hexadecimal, joined, pick, uuids
+from synth.generate.typed import phones
+from synth.generate.united_states import postcodes, state_names, state_numbers
+
+_MAY_REPEAT = ("postcode",)
+"""Identifiers of places: many rows have the same."""
+_A_BLOCK = 10_000
+"""Rows whose numbers at the end of a name have four digits."""
+
+
+def strings(column: Column, context: RowContext) -> pa.Array:
+    """Strings of the column's entity, or in the public shape of its values: [n], none null."""
+    maker = _MAKERS.get(column.entity or "")
+    if maker is not None:
+        return maker(column, context)
+    key = context.key(column.name)
+    if column.digits and _is_numeral(column):
+        widths = tuple(pair for pair in column.digits if pair[1] > 0 and pair[0] > 0)
+        padded = column.value_class == "digits_zero_padded"
+        return numerals(context.row_ids, widths, key >> 2, padded=padded)
+    if column.entity in IDENTIFIERS:
+        size, make = IDENTIFIERS[column.entity]
+        if column.entity in _MAY_REPEAT and not column.unique:
+            return make((context.bits(column.name, 1)[:, 0] % np.uint64(size)).astype(np.int64))
+        first = FIRST.get(column.entity, size)
+        ids = context.row_ids % size
+        return make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+    return _shape(column, context, key)
+
+
+def _is_numeral(column: Column) -> bool:
+    """Whether the values are digits alone: released, or what an identifier without a shape of its own is."""
+    shape = column.value_class
+    is_number = shape is None or shape.startswith(("digits", "integer", "card_valid", "date_compact"))
+    return is_number and shape != "digits_and_marks" and column.entity != "ip_address"
+
+
+def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
+    """A token in the public shape of the column's values; 16 hexadecimal digits if that is not known."""
+    rows = context.row_ids
+    match column.value_class:
+        case "integer":
+            return pa.array(rows + 1).cast(pa.string())
+        case "digits_9" | "digits_10_to_12" | "digits_13_to_19" | "digits_zero_padded":
+            width = {"digits_9": 9, "digits_10_to_12": 10, "digits_13_to_19": 16}.get(column.value_class, 8)
+            padded = column.value_class == "digits_zero_padded"
+            return numerals(rows, ((width, 1.0),), key >> 2, padded=padded)
+        case "code":
+            return codes(permuted(rows, 36**8, key), 8)
+        case "digits_and_marks":
+            serials = permuted(rows, 10**8, key)
+            return joined(digits(serials // 10**4, 4), digits(serials % 10**4, 4), separator="-")
+        case "uuid" | "email" | "url" as entity:
+            return _MAKERS[entity](column, context)
+        case (
+            "ip_address"
+            | "phone"
+            | "iban_valid"
+            | "iban_like"
+            | "ssn_valid"
+            | "ssn_like"
+            | "card_valid" as shape
+        ):
+            return _strings_of(_BY_SHAPE[shape], column, context)
+        case "full_name":
+            return _person_name(column, context)
+        case "street_address" | "number_and_words":
+            return _street_address(column, context)
+        case "person_name":
+            return pick(family_names(), below(context.bits(column.name, 1)[:, 0], len(family_names())))
+        case "words" | "mixed_text" | "other_text" | "long_text" as shape:
+            bits = context.bits(column.name, 2)
+            least, spread = (60, 120) if shape == "long_text" else (5, 20)
+            return text(bits[:, 0], (least + below(bits[:, 1], spread)).astype(np.float64))
+        case _:
+            return _token(column, context)
+
+
+_BY_SHAPE = {
+    "ip_address": "ip_address",
+    "phone": "phone",
+    "iban_valid": "iban",
+    "iban_like": "iban",
+    "ssn_valid": "ssn",
+    "ssn_like": "ssn",
+    "card_valid": "credit_card",
+}
+
+
+def _strings_of(entity: str, column: Column, context: RowContext) -> pa.Array:
+    size, make = IDENTIFIERS[entity]
+    return make(permuted(context.row_ids, size, context.key(column.name)))
+
+
+def text(bits: NDArray[np.uint64], lengths: NDArray[np.float64]) -> pa.Array:
+    """Words without meaning, cut to each length. [n], [n] -> [n]."""
+    words = _lorem()
+    starts = below(bits, len(words))
+    known = np.where(np.isnan(lengths), 0, lengths).astype(np.int64)
+    text = words * (2 + int(known.max(initial=0)) // len(words))
+    cut = [text[a : a + n] for a, n in zip(starts.tolist(), known.tolist(), strict=True)]
+    return pa.array(cut, pa.string(), mask=np.isnan(lengths))
+
+
+def _numbered(context: RowContext, column: Column) -> pa.Array:
+    """A number that no other row has: four digits, and more before them from the ten-thousandth row on."""
+    block, within = np.divmod(context.row_ids, _A_BLOCK)
+    tail = digits(permuted(within, _A_BLOCK, context.key(f"{column.name} number")), 4)
+    head = pc.if_else(pa.array(block == 0), "", pa.array(block).cast(pa.string()))
+    return joined(head, tail)
+
+
+def _token(column: Column, context: RowContext) -> pa.Array:
+    return ascii_rows(hexadecimal(context.bits(column.name, 1)[:, 0]))
+
+
+def _uuid(column: Column, context: RowContext) -> pa.Array:
+    return uuids(context.bits(column.name, 2))
+
+
+def _person_name(column: Column, context: RowContext) -> pa.Array:
+    person = person_of(context, column)
+    return joined(person.first, person.last, separator=" ")
+
+
+def _first_name(column: Column, context: RowContext) -> pa.Array:
+    return first_names(context, column)
+
+
+def _last_name(column: Column, context: RowContext) -> pa.Array:
+    return last_names(context, column)
+
+
+def _email(column: Column, context: RowContext) -> pa.Array:
+    return joined(handle_of(context, column, "."), _numbered(context, column), pa.scalar("@example.com"))
+
+
+def _username(column: Column, context: RowContext) -> pa.Array:
+    return joined(initial_of(context, column), _numbered(context, column))
+
+
+def _street_address(column: Column, context: RowContext) -> pa.Array:
+    bits = context.bits(column.name, 3)
+    number = pa.array(1 + below(bits[:, 0], 1999)).cast(pa.string())
+    names, suffixes = family_names(), _street_suffixes()
+    street = pick(names, below(bits[:, 1], len(names)))
+    return joined(number, street, pick(suffixes, below(bits[:, 2], len(suffixes))), separator=" ")
+
+
+def _url(column: Column, context: RowContext) -> pa.Array:
+    return joined("https://example.com/", _token(column, context))
+
+
+def _city(column: Column, context: RowContext) -> pa.Array:
+    bits, names = context.bits(column.name, 2), family_names()
+    ends = ("town", "ton", "land", "ville", "burgh")
+    return joined(pick(names, below(bits[:, 0], len(names))), pick(ends, below(bits[:, 1], len(ends))))
+
+
+def _county(column: Column, context: RowContext) -> pa.Array:
+    names = family_names()
+    return joined(pick(names, below(context.bits(column.name, 1)[:, 0], len(names))), "County", separator=" ")
+
+
+def _state(column: Column, context: RowContext) -> pa.Array:
+    names = state_names()
+    return pick(names, below(context.bits(column.name, 1)[:, 0], len(names)))
+
+
+def _postcode(column: Column, context: RowContext) -> pa.Array:
+    """What begins as the row's place does, where that is known; else five digits of its state."""
+    prefix, rest = context.prefixes.get(column.name), _some_postcode(column, context)
+    if prefix is None:
+        return rest
+    last = digits(below(context.bits(f"{column.name} end", 1)[:, 0], 10**4), 4)
+    two = pc.utf8_slice_codeunits(last, 2)
+    # ZIP+4, a British or Canadian code, a Dutch one, or plain digits.
+    ended = pc.case_when(
+        pc.make_struct(
+            pc.match_substring_regex(prefix, r"^\d{5}$"),
+            pc.match_substring_regex(prefix, r"[A-Za-z]"),
+            pc.match_substring_regex(prefix, r"^\d+$"),
+        ),
+        joined(prefix, last, separator="-"),
+        joined(
+            prefix, joined(pc.utf8_slice_codeunits(last, 0, 1), _two_letters(column, context)), separator=" "
+        ),
+        joined(prefix, two),
+        rest,
+    )
+    return pc.coalesce(ended, rest)
+
+
+def _two_letters(column: Column, context: RowContext) -> pa.Array:
+    numbers = below(context.bits(f"{column.name} letters", 1)[:, 0], 26 * 26)
+    return ascii_rows((65 + np.stack(np.divmod(numbers, 26), axis=1)).astype(np.uint8))
+
+
+def _some_postcode(column: Column, context: RowContext) -> pa.Array:
+    """Five digits of the row's state where that is known, or any."""
+    states = context.beside(column, Entity.STATE)
+    if states is None or column.unique:
+        size, make = IDENTIFIERS["postcode"]
+        if column.unique:
+            return make(permuted(context.row_ids, size, context.key(column.name)))
+        return make((context.bits(column.name, 1)[:, 0] % np.uint64(size)).astype(np.int64))
+    return digits(postcodes(state_numbers(states), context.uniform(column.name)), 5)
+
+
+def _phone(column: Column, context: RowContext) -> pa.Array:
+    numbers = phones(column, context)
+    if column.value_class is not None and column.value_class.startswith("digits"):
+        return pa.array(numbers).cast(pa.string())
+    plain = numbers % 10**10
+    parts = (plain // 10**7, plain // 10**4 % 1000, plain % 10**4)
+    return joined(digits(parts[0], 3), digits(parts[1], 3), digits(parts[2], 4), separator="-")
+
+
+def _latitude(column: Column, context: RowContext) -> pa.Array:
+    return _degrees(context.bits(column.name, 1)[:, 0], 90)
+
+
+def _longitude(column: Column, context: RowContext) -> pa.Array:
+    return _degrees(context.bits(column.name, 1)[:, 0], 180)
+
+
+def _degrees(bits: NDArray[np.uint64], limit: int) -> pa.Array:
+    millionths = below(bits, 2 * limit * 1_000_000) - limit * 1_000_000
+    return pa.array(np.char.mod("%.6f", millionths / 1e6))
+
+
+# Kinds of personal data without a maker (record ids, dates, countries) get a token in their public shape.
+_MAKERS: dict[str, Callable[[Column, RowContext], pa.Array]] = {
+    "birth_place": _city,
+    "city": _city,
+    "county": _county,
+    "email": _email,
+    "first_name": _first_name,
+    "last_name": _last_name,
+    "latitude": _latitude,
+    "longitude": _longitude,
+    "person_name": _person_name,
+    "phone": _phone,
+    "postcode": _postcode,
+    "state": _state,
+    "street_address": _street_address,
+    "url": _url,
+    "username": _username,
+    "uuid": _uuid,
+}
+
+
+@functools.cache
+def _street_suffixes() -> tuple[str, ...]:
+    from faker.providers.address.en_US import Provider
+
+    return tuple(Provider.street_suffixes)
+
+
+@functools.cache
+def _lorem() -> str:
+    from faker.providers.lorem.la import Provider
+
+    return " ".join(Provider.word_list) + " "
