@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.core.digits import Rounding, rounded
-from synth.core.mixing import mix
 from synth.core.joined import ROOT, SEPARATOR
+from synth.core.mixing import mix
 from synth.core.power import PowerTransform
 from synth.core.schema import Kind
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from synth.config.sections import Prepare, PrepareWeights
 from synth.core.digits import endings_of
 from synth.core.feature import Feature, Role, features_of
-from synth.core.schema import Column, Kind, TableSchema
+from synth.core.schema import Kind, TableSchema
 from synth.prepare.features import grid_for
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
