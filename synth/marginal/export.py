@@ -38,7 +38,7 @@ def artifact_of(
                 method=method,
                 training=record,
             )
-        case FittedMixture(mixture=mixture):
+        case FittedMixture(mixture=mixture, n_rows=told):
             parts = mixture.parts
             found: dict[Scope, NDArray[np.float64]] = column_marginals(parts) | dict(
                 pair_marginals(parts, pairs)
@@ -46,7 +46,7 @@ def artifact_of(
             return MixtureArtifact(
                 mixture=mixture,
                 ties=mixture_ties(parts, found),
-                fit=misfit_of(mixture.domain, measured, found, n_rows),
+                fit=misfit_of(mixture.domain, measured, found, told),
                 training=record,
             )
 

@@ -43,12 +43,15 @@ class FitSettings:
       smooth: penalty on the information between part and column, in nats a row.
       ridge: penalty on the squares of the ties, times rows / 100.
       steps: of Adam.
+      spread: standard deviation of the parts' first guesses, in logits. What no measured pair pulls at keeps
+        some of it, as ties that are not there: little where pairs were left out.
     """
 
     parts: int
     smooth: float
     ridge: float
     steps: int
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +135,7 @@ class MixtureFit:
         say: Callable[[int, float], None],
     ) -> tuple[Any, int]:
         """The logits after all steps, or those until the deadline, and how many there were."""
-        theta = self._begin(start, settings.parts, seed)
+        theta = self._begin(start, settings, seed)
         zeros = jax.tree.map(jnp.zeros_like, theta)
         state = (theta, zeros, zeros, jnp.zeros((), jnp.float32))
         penalties = [settings.smooth * self._n_rows, settings.ridge * self._n_rows / 100, settings.steps]
@@ -167,12 +170,14 @@ class MixtureFit:
         state, misfits = jax.lax.scan(one, state, None, length=_STEPS_AT_ONCE)
         return state, misfits[-1]
 
-    def _begin(self, start: Sequence[NDArray[np.float64]], parts: int, seed: int) -> dict[str, Any]:
-        random = np.random.default_rng(seed)
+    def _begin(
+        self, start: Sequence[NDArray[np.float64]], settings: FitSettings, seed: int
+    ) -> dict[str, Any]:
+        random, parts = np.random.default_rng(seed), settings.parts
 
         def logits(columns: Sequence[int]) -> Any:
             logs = np.concatenate([np.zeros(0), *(np.log(start[column]) for column in columns)])
-            return jnp.asarray(logs + random.normal(size=(parts, len(logs))), jnp.float32)
+            return jnp.asarray(logs + settings.spread * random.normal(size=(parts, len(logs))), jnp.float32)
 
         layout = self.layout
         n_tied = sum(layout.sizes[layout.parent(c)] * layout.sizes[c] for c in layout.tied)

@@ -21,6 +21,7 @@ _SMOOTH = (0.02, 0.06, 0.006, 0.002)
 _RIDGES = (0.003, 0.1, 0.0001)
 """Penalties that are tried, the usual one first."""
 _TRIAL_STEPS = 300
+_LITTLE_SPREAD = 0.2
 _STEPS_AT_ONCE = 25
 
 Say = Callable[[str, int, int, float], None]
@@ -63,6 +64,7 @@ def chosen(
         smooth=_SMOOTH[0] if asked.smooth is None else asked.smooth,
         ridge=_RIDGES[0] if asked.ridge is None else asked.ridge,
         steps=asked.steps or steps,
+        spread=1.0 if len(noise) == len(start) * (len(start) - 1) // 2 else _LITTLE_SPREAD,
     )
     smooths = _SMOOTH if asked.smooth is None else (asked.smooth,)
     ridges = _RIDGES if asked.ridge is None else (asked.ridge,)
