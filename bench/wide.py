@@ -174,7 +174,7 @@ def main() -> None:
         "",
         f"{options.rows:,} rows, about 14 codes a column; epsilon 1 in all; two fits; two busy cores.",
         "",
-        "| columns | codes | pairs measured | a step of the mixture, s | of `arn`, s | counting, s | in all, s "
+        "| columns | codes | pairs measured | a step of the mixture, s | of `arn`, s | counting, s | all, s "
         "| 2-way, worst twentieth | independence | another draw |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
