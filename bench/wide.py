@@ -2,10 +2,10 @@
 
     python bench/wide.py [--columns 15 50 100 200 500] [--rows 100000] --out bench/results/wide.md
 
-Made-up tables of normal numbers in 2 to 40 bins: a third of the columns lean on an earlier one, others
-on one of some hidden levels, more or less. The mixture measures as the product does, but for Spark: counted in
-this process. The autoregressive network takes timed steps on random codes, as before each charge. Distances
-are total variation over pairs, the mean and that of the worst twentieth; the model's are exact, no rows drawn.
+Made-up tables of normal numbers in 2 to 40 bins: a third of the columns lean on an earlier one, the others
+on one of some hidden levels, more or less. The mixture measures as the product does, but for Spark: counted
+in this process. The autoregressive network takes timed steps on random codes, as before each charge.
+Distances are total variation over pairs, the mean and that of the worst twentieth; the model's are exact.
 """
 
 import argparse
@@ -172,9 +172,9 @@ def main() -> None:
     lines = [
         "# Wide tables",
         "",
-        f"{options.rows:,} rows, about 14 codes a column; epsilon 1 in all; two fits; seconds on two busy cores.",
+        f"{options.rows:,} rows, about 14 codes a column; epsilon 1 in all; two fits; two busy cores.",
         "",
-        "| columns | codes | pairs measured | a step of the mixture, s | a step of `arn`, s | counting, s | in all, s "
+        "| columns | codes | pairs measured | a step of the mixture, s | of `arn`, s | counting, s | all, s "
         "| 2-way, worst twentieth | independence | another draw |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]

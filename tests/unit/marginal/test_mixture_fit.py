@@ -162,3 +162,13 @@ def test_a_fit_far_from_what_noise_explains_is_a_named_failure() -> None:
     asked = MixtureSettings(parts=4, fits=1, steps=50, smooth=0.02, ridge=0.001)
     with pytest.raises(FitFailed, match="the noisy answers are kept, nothing is charged"):
         mixture.fitted(problem, measured, asked, time.monotonic() + 60)
+
+
+def test_rows_are_told_by_all_marginals_together() -> None:
+    rng = np.random.default_rng(3)
+    measured = [
+        Measurement(scope=(c,), values=np.full(10, 2000.0) + 50 * rng.normal(size=10), stddev=50.0)
+        for c in range(100)
+    ]
+    # One sum is off by 158 rows (a standard deviation), all hundred together by 16.
+    assert abs(mixture.rows_of(measured) - 20_000) < 80
