@@ -2,10 +2,11 @@
 
     python bench/prepare_shapes.py [--rows 300 1000] [--epsilon 1 10 0] [--repeats 5]
 
-Each shape is one of ten columns of a table (six numbers, four categories) whose preparation gets `--share` of
-the budget of (epsilon, 1e-5). The column is coded and decoded again, and compared with itself: total variation
-over the values that hold 3% or more and twenty bins of equal mass of the others, and the share of decoded values
-below the least or above the greatest. Epsilon 0 stands for no privacy.
+Each shape is one of ten columns of a table (six numbers, four categories) whose preparation gets
+`--share` of the budget of (epsilon, 1e-5). The column is coded and decoded again, and compared with
+itself: total variation over the values that hold 3% or more and twenty bins of equal mass of the
+others, and the share of decoded values below the least or above the greatest.
+Epsilon 0 stands for no privacy.
 """
 
 import argparse
@@ -98,20 +99,20 @@ SHAPES = (
     Shape("81% zero, reals", _mixed(0.81, 0.0, _lognormal(0, 1))),
     Shape("90% zero, counts", _mixed(0.9, 0.0, lambda rng, n: 1.0 + rng.geometric(0.2, n)), Kind.INTEGER),
     Shape("two humps", _mixed(0.4, lambda rng, n: rng.normal(20, 2, n), lambda rng, n: rng.normal(80, 5, n))),
-    Shape("sentinel -1 and range", _mixed(0.3, -1, lambda rng, n: rng.integers(100, 900, n) * 1.0), Kind.INTEGER),
+    Shape("sentinel -1 and range", _mixed(0.3, -1, lambda rng, n: rng.integers(100, 900, n) * 1.0), Kind.INTEGER),  # noqa: E501
     Shape("sentinel 99999", _mixed(0.2, 99_999, _ages), Kind.INTEGER),
     Shape("ages", _ages, Kind.INTEGER),
     Shape("1 to 10", lambda rng, n: rng.integers(1, 11, n) * 1.0, Kind.INTEGER),
     Shape("years, three", _choice([2020, 2021, 2022], [0.12, 0.36, 0.52]), Kind.INTEGER),
     Shape("years, sixty", lambda rng, n: 2023 - np.floor(rng.exponential(12, n)).clip(0, 60), Kind.INTEGER),
-    Shape("ports", _mixed(0.3, 27_017, _mixed(0.4, 443, lambda rng, n: rng.integers(1_024, 65_536, n) * 1.0)), Kind.INTEGER),
+    Shape("ports", _mixed(0.3, 27_017, _mixed(0.4, 443, lambda rng, n: rng.integers(1_024, 65_536, n) * 1.0)), Kind.INTEGER),  # noqa: E501
     Shape("prices .99", lambda rng, n: np.floor(rng.lognormal(3, 0.8, n)) + 0.99, decimals=2),
-    Shape("salaries", _whole(lambda rng, n: np.round(rng.lognormal(11.5, 0.5, n) / 1_000) * 1_000), Kind.INTEGER),
+    Shape("salaries", _whole(lambda rng, n: np.round(rng.lognormal(11.5, 0.5, n) / 1_000) * 1_000), Kind.INTEGER),  # noqa: E501
     Shape("ids 1e12", lambda rng, n: np.floor(rng.uniform(1e12, 2e12, n)), Kind.INTEGER),
     Shape("uniform 0..1000", lambda rng, n: rng.uniform(0, 1_000, n), decimals=1),
     Shape("dates", lambda rng, n: np.floor(rng.uniform(17_000, 19_500, n)), Kind.DATE),
-    Shape("valid until", _mixed(0.4, 2_932_896, lambda rng, n: np.floor(rng.uniform(17_000, 20_500, n))), Kind.DATE),
-    Shape("timestamps", lambda rng, n: np.floor(rng.uniform(17_000 * _DAY, 17_365 * _DAY, n)), Kind.TIMESTAMP),
+    Shape("valid until", _mixed(0.4, 2_932_896, lambda rng, n: np.floor(rng.uniform(17_000, 20_500, n))), Kind.DATE),  # noqa: E501
+    Shape("timestamps", lambda rng, n: np.floor(rng.uniform(17_000 * _DAY, 17_365 * _DAY, n)), Kind.TIMESTAMP),  # noqa: E501
     Shape("births", lambda rng, n: np.floor(rng.normal(2_500, 8_000, n)), Kind.DATE),
 )  # fmt: skip
 

@@ -38,11 +38,11 @@ _MOST_FOR_PREPARE, _LEAST_FOR_PREPARE = 0.30, 0.06
 def prepare_share(privacy: Privacy, n_rows: float | None = None) -> float:
     """The share of mu^2 that preparation gets: as configured, or by the number of rows.
 
-    By rows: 0.30 up to 1,000 of them, from there on falling with their fourth root: 0.19 at 6,000, 0.11 at 50,000, 0.06
-    from 1,000,000 on (0.053 would be next). What noise hides in preparation nothing finds again, and in a
-    small table it hides most; the model's error hardly grows when its own share shrinks by as much.
-    Measured: bench/results/prepare_quality.md. The rule is fixed beforehand: it knows no more of the data
-    than the released count.
+    By rows: 0.30 up to 1,000 of them, from there on falling with their fourth root: 0.19 at 6,000, 0.11 at
+    50,000, 0.06 from some 600,000 on. What noise hides in preparation nothing finds again, and in a small
+    table it hides most. Measured, of preparation alone: bench/results/prepare_quality.md; what the model
+    loses by it is not measured there. The rule is fixed beforehand: it knows no more of the data than the
+    released count.
     Args:
       n_rows: as the scan released it; None before it did: then the most that it may come to.
     """

@@ -1,7 +1,8 @@
 """How values are rounded: trailing digits of numbers, whole minutes and hours, firsts of months.
 
-Every value falls into exactly one ending, the coarsest that fits. From the counts of endings follows which share
-of a column was rounded to what (`roundings`), beyond the multiples that occur by chance; `rounded` does it again.
+Every value falls into exactly one ending, the coarsest that fits. From the counts of endings follows which
+share of a column was rounded to what (`roundings`), beyond the multiples that occur by chance; `rounded`
+does it again.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class _Ending:
 _ANY = _Ending("any", 0.0)
 _NUMBERS = (
     *(_Ending("1", 1), _Ending("99", 100, 99), _Ending("5", 5), _Ending("95", 100, 95)),
-    *(_Ending(str(n), n) for n in (10, 50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000)),
+    *(_Ending(str(n), n) for n in (10, 50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000)),  # noqa: E501
 )  # fmt: skip
 _SECONDS = tuple(_Ending(str(n), n) for n in (1, 60, 300, 900, 3_600, 86_400))
 _DATES = (_Ending("day", 1), _Ending("month end", 31), _Ending("month", 30), _Ending("year", 365))
@@ -116,7 +117,7 @@ def _of_numbers(values: NDArray[np.float64]) -> NDArray[np.int64]:
     found = _OF_TWO_DIGITS[left % 100]
     # Places 4, 5, 6 are 10, 50, 100; two digits further on the endings are four places on.
     rest = np.flatnonzero((found == 6) & (left > 0))
-    for turn in range(1, _ROUNDS):
+    for _ in range(1, _ROUNDS):
         if not len(rest):
             break
         left[rest] //= 100
@@ -131,8 +132,8 @@ def roundings(
 ) -> tuple[Rounding, ...]:
     """Which shares of the values are rounded to what; empty if none is.
 
-    A value that is not rounded ends in a zero by chance as well: from fine to coarse, each ending keeps what is
-    beyond the chance of all that is finer.
+    A value that is not rounded ends in a zero by chance as well: from fine to coarse, each ending keeps
+    what is beyond the chance of all that is finer.
     Args:
       counts: of each ending, released, in the order of `endings_of`.
     """

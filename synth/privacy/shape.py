@@ -23,7 +23,7 @@ _SHAPE = 2.5
 
 
 def kept_roots(mass: NDArray[np.float64], deviation: NDArray[np.float64], total: float) -> NDArray[np.bool_]:
-    """Which roots stand out of their noise: alone, in a run of neighbours, or beside ones that do. [n] -> [n].
+    """Which roots stand out of their noise: alone, in a run, or beside ones that do. [n] -> [n].
 
     A run of L roots is one question more, so that with n roots there are n x 8 of them: the threshold is
     that of as many (a scan statistic by the union bound). As long as what is kept lacks much of the

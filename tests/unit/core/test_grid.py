@@ -49,7 +49,7 @@ def test_every_number_lies_between_the_edges_of_its_cell(bits: int, values: list
 
 @given(st.lists(FINITE, min_size=1, max_size=50))
 def test_a_cell_of_the_number_line_is_narrow_beside_its_numbers(values: list[float]) -> None:
-    """An eighth of an octave at the very ends, a 256th of one within 2^-88 .. 2^128, a 4096th where life is."""
+    """An eighth of an octave at the ends, a 256th of one within 2^-88 .. 2^128, a 4096th where life is."""
     grid, numbers = FloatGrid(), np.array(values)
     size = np.abs(numbers)
     cells = grid.cell(numbers)
