@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.core.entity import Entity
-from synth.core.schema import Column
+from synth.core.schema import Column, Kind
 from synth.generate.context import RowContext
 from synth.generate.draw import below, permuted
 from synth.generate.identifiers import FIRST, IDENTIFIERS
@@ -92,12 +92,27 @@ def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
             return _street_address(column, context)
         case "person_name":
             return pick(family_names(), below(context.bits(column.name, 1)[:, 0], len(family_names())))
-        case "words" | "mixed_text" | "other_text" | "long_text" as shape:
+        case "words" | "other_text":
+            return _some_words(column, context)
+        case "mixed_text":
+            number = pa.array(1 + below(context.bits(f"{column.name} number", 1)[:, 0], 99)).cast(pa.string())
+            return joined(_some_words(column, context), number, separator=" ")
+        case "long_text":
             bits = context.bits(column.name, 2)
-            least, spread = (60, 120) if shape == "long_text" else (5, 20)
-            return text(bits[:, 0], (least + below(bits[:, 1], spread)).astype(np.float64))
+            return text(bits[:, 0], (60 + below(bits[:, 1], 120)).astype(np.float64))
+        case None if column.kind is Kind.CATEGORICAL:
+            return _some_words(column, context)
         case _:
             return _token(column, context)
+
+
+def _some_words(column: Column, context: RowContext) -> pa.Array:
+    """One to three words without meaning, the first letter of the first a capital one."""
+    bits, words = context.bits(column.name, 4), _words()
+    parts = [pick(words, below(bits[:, k], len(words))) for k in range(3)]
+    how_many = below(bits[:, 3], 3)
+    more = [pc.if_else(pa.array(how_many > k), joined(" ", parts[k + 1]), "") for k in range(2)]
+    return joined(pc.utf8_capitalize(parts[0]), *more)
 
 
 _BY_SHAPE = {
@@ -279,6 +294,13 @@ def _street_suffixes() -> tuple[str, ...]:
     from faker.providers.address.en_US import Provider
 
     return tuple(Provider.street_suffixes)
+
+
+@functools.cache
+def _words() -> tuple[str, ...]:
+    from faker.providers.lorem.la import Provider
+
+    return tuple(dict.fromkeys(Provider.word_list))
 
 
 @functools.cache

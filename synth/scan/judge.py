@@ -81,8 +81,8 @@ def judge(
         format=written.format if declared.format is None else declared.format,
         step=written.step,
         null_spellings=_null_spellings(kind, spark_type, counts),
-        digits=_digits(counts) if kind.is_made_up else (),
-        value_class=_value_class(counts) if kind.is_made_up else None,
+        digits=() if kind.is_binned else _digits(counts),
+        value_class=None if kind.is_binned else _value_class(counts),
     )
 
 
