@@ -208,4 +208,4 @@ def test_cells_are_asked_for_once_a_grid_and_need_no_threshold() -> None:
     assert purposes.count(Purpose.FOUND) == plan.n_selections == 5
     assert purposes.count(Purpose.CELLS) == 5
     assert all(query.sensitivity == 1 for query in plan.queries)
-    assert not any("cells" in name for name in plan.pruned())
+    assert not any("cells" in name for name in plan.pruned(schema))
