@@ -12,6 +12,7 @@ from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codeb
 from synth.core.digits import Rounding, endings_of, roundings
 from synth.core.feature import Feature, Role, coded_features_of, features_of
 from synth.core.finding import Findings
+from synth.core.grid import Grid
 from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
 from synth.core.region import regions_of
@@ -24,6 +25,7 @@ from synth.prepare.plan import PreparePlan, Purpose, has_endings
 from synth.prepare.power import fit_power
 from synth.prepare.regions import region_codebook
 from synth.prepare.summary import FeatureSummary, Summary
+from synth.prepare.values import BUCKETS, PART_BITS, ReleasedParts
 from synth.privacy import noise
 from synth.privacy.entry import Receipt
 from synth.privacy.quantile import release_mass
@@ -159,7 +161,8 @@ def _fit_feature(
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
-        found = _find_bins(counted, feature, receipts, settings, n_rows)
+        parts = _released_parts(counted, plan.receipts(receipt, Purpose.VALUES, feature))
+        found = _find_bins(counted, feature, receipts, settings, n_rows, parts)
         if not has_endings(feature):
             return found
         (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
@@ -274,7 +277,12 @@ def _natural(key: str) -> tuple[bool, float, str]:
 
 
 def _find_bins(
-    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare, n_rows: int
+    counted: FeatureSummary,
+    feature: Feature,
+    receipts: Sequence[Receipt],
+    settings: Prepare,
+    n_rows: int,
+    parts: ReleasedParts | None,
 ) -> BinnedCodebook:
     column = feature.column
     grid = grid_for(column)
@@ -299,9 +307,46 @@ def _find_bins(
     bins = cut(
         cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power, spikes=spikes
     )
-    within = with_points(bins, list(itertools.compress(cells, spikes)), column)
+    alone = list(itertools.compress(cells, spikes))
+    within = with_points(bins, alone, column, _values(alone, grid, column, parts))
     outside = share_outside(mass, grid, column)
     return replace(_codebook(feature, bins, within, nulls, power), outside=outside)
+
+
+def _released_parts(counted: FeatureSummary, receipts: Sequence[Receipt]) -> ReleasedParts | None:
+    """What tells the values of heavy cells: of each part one histogram, in which a row counts once."""
+    if not receipts:
+        return None
+    n_parts = len(receipts)
+    exact = np.zeros(BUCKETS * n_parts << PART_BITS, dtype=np.int64)
+    exact[counted.counters] = counted.counter_counts
+    by_part = exact.reshape(BUCKETS, n_parts, -1).transpose(1, 0, 2)
+    noisy = [
+        noise.noisy_counts(part.ravel(), paid).value.reshape(part.shape)
+        for part, paid in zip(by_part, receipts, strict=True)
+    ]
+    return ReleasedParts(counts=np.stack(noisy).astype(np.float64), noise_scale=noise.scale_of(receipts[0]))
+
+
+def _values(
+    spikes: Sequence[Cell], grid: Grid, column: Column, parts: ReleasedParts | None
+) -> dict[Cell, float]:
+    """The value of each spike that holds mostly one."""
+    finite = [cell for cell in spikes if math.isfinite(cell[0]) and cell[0] < cell[1]]
+    if parts is None or not finite:
+        return {}
+    lower, upper, mass = (np.array(edge) for edge in zip(*finite, strict=True))
+    if column.kind is Kind.REAL and column.decimals is not None:
+        inside = lower
+    elif column.kind is Kind.REAL:
+        inside = lower / 2 + upper / 2
+    else:
+        inside = np.ceil(lower)
+    numbers = grid.cell(inside)
+    found = parts.values(numbers.tolist(), mass.tolist(), column)
+    return {
+        cell: found[number] for cell, number in zip(finite, numbers.tolist(), strict=True) if number in found
+    }
 
 
 def _find_roundings(counted: FeatureSummary, feature: Feature, paid: Receipt) -> tuple[Rounding, ...]:
