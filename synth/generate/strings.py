@@ -1,6 +1,7 @@
 """Strings that are made up: in the shape of what they stand for, never anybody's, fit for their row."""
 
 import functools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -22,7 +23,17 @@ from synth.generate.people import (
     last_names,
     person_of,
 )
-from synth.generate.text import ascii_rows, codes, digits, hexadecimal, joined, pick, uuids
+from synth.generate.text import (
+    ascii_rows,
+    codes,
+    digits,
+    hexadecimal,
+    in_picture,
+    joined,
+    pick,
+    shaped,
+    uuids,
+)
 from synth.generate.typed import phones
 from synth.generate.united_states import postcodes, state_names, state_numbers
 
@@ -48,7 +59,9 @@ def strings(column: Column, context: RowContext) -> pa.Array:
             return make((context.bits(column.name, 1)[:, 0] % np.uint64(size)).astype(np.int64))
         first = FIRST.get(column.entity, size)
         ids = context.row_ids % size
-        return make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+        made = make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+        picture = _picture(column)
+        return made if picture is None else in_picture(made, picture)
     return _shape(column, context, key)
 
 
@@ -56,12 +69,25 @@ def _is_numeral(column: Column) -> bool:
     """Whether the values are digits alone: released, or what an identifier without a shape of its own is."""
     shape = column.value_class
     is_number = shape is None or shape.startswith(("digits", "integer", "card_valid", "date_compact"))
-    return is_number and shape != "digits_and_marks" and column.entity != "ip_address"
+    return (
+        is_number
+        and shape != "digits_and_marks"
+        and _picture(column) is None
+        and column.entity != "ip_address"
+    )
 
 
 def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
     """A token in the public shape of the column's values; 16 hexadecimal digits if that is not known."""
     rows = context.row_ids
+    coded = _CODE_SHAPE.fullmatch(column.value_class or "")
+    if coded is not None:
+        return _code(column, context, coded)
+    picture = _picture(column)
+    if picture is not None:
+        if str(column.value_class).startswith("phone"):
+            return _phone(column, context)
+        return in_picture(_strings_of("credit_card", column, context), picture)
     match column.value_class:
         case "integer":
             return pa.array(rows + 1).cast(pa.string())
@@ -98,6 +124,28 @@ def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
             return text(bits[:, 0], (least + below(bits[:, 1], spread)).astype(np.float64))
         case _:
             return _token(column, context)
+
+
+_CODE_SHAPE = re.compile(r"code_A(?P<a>\d+)_D(?P<d>\d+)|code_D(?P<d2>\d+)_A(?P<a2>\d+)|hex_(?P<hex>\d+)")
+
+
+def _code(column: Column, context: RowContext, shape: re.Match[str]) -> pa.Array:
+    """One word of as many letters and digits as the source's have, no two alike while there are enough."""
+    if shape["hex"]:
+        width = int(shape["hex"])
+        bits = context.bits(column.name, -(-width // 16))
+        rows = np.concatenate([hexadecimal(part) for part in bits.T], axis=1)
+        return ascii_rows(rows[:, :width])
+    letters, n_digits = int(shape["a"] or shape["a2"]), int(shape["d"] or shape["d2"])
+    size = 26**letters * 10**n_digits
+    serials = permuted(context.row_ids, size, context.key(column.name))
+    return shaped(serials, letters, n_digits, letters_first=bool(shape["a"]))
+
+
+def _picture(column: Column) -> str | None:
+    """Where the marks of a card or a telephone number stand, `0` for a digit; None if that is not known."""
+    name, _, picture = (column.value_class or "").partition(" ")
+    return picture or None if name in ("phone", "card_valid") else None
 
 
 _BY_SHAPE = {
@@ -235,6 +283,10 @@ def _phone(column: Column, context: RowContext) -> pa.Array:
     numbers = phones(column, context)
     if column.value_class is not None and column.value_class.startswith("digits"):
         return pa.array(numbers).cast(pa.string())
+    picture = _picture(column)
+    if picture is not None:
+        # No country has the code 99.
+        return in_picture(joined("99", digits(numbers % 10**10, 10)), picture)
     plain = numbers % 10**10
     parts = (plain // 10**7, plain // 10**4 % 1000, plain % 10**4)
     return joined(digits(parts[0], 3), digits(parts[1], 3), digits(parts[2], 4), separator="-")
