@@ -1,7 +1,6 @@
 """Strings that are made up: in the shape of what they stand for, never anybody's, fit for their row."""
 
 import functools
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.core.entity import Entity
-from synth.core.schema import Column
+from synth.core.schema import Column, Kind
 from synth.generate.context import RowContext
 from synth.generate.draw import below, permuted
 from synth.generate.identifiers import FIRST, IDENTIFIERS
@@ -23,6 +22,7 @@ from synth.generate.people import (
     last_names,
     person_of,
 )
+from synth.generate.shapes import CODE_SHAPE, code, picture_of
 from synth.generate.text import (
     ascii_rows,
     codes,
@@ -31,7 +31,6 @@ from synth.generate.text import (
     in_picture,
     joined,
     pick,
-    shaped,
     uuids,
 )
 from synth.generate.typed import phones
@@ -60,7 +59,7 @@ def strings(column: Column, context: RowContext) -> pa.Array:
         first = FIRST.get(column.entity, size)
         ids = context.row_ids % size
         made = make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
-        picture = _picture(column)
+        picture = picture_of(column)
         return made if picture is None else in_picture(made, picture)
     return _shape(column, context, key)
 
@@ -72,7 +71,7 @@ def _is_numeral(column: Column) -> bool:
     return (
         is_number
         and shape != "digits_and_marks"
-        and _picture(column) is None
+        and picture_of(column) is None
         and column.entity != "ip_address"
     )
 
@@ -80,10 +79,10 @@ def _is_numeral(column: Column) -> bool:
 def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
     """A token in the public shape of the column's values; 16 hexadecimal digits if that is not known."""
     rows = context.row_ids
-    coded = _CODE_SHAPE.fullmatch(column.value_class or "")
+    coded = CODE_SHAPE.fullmatch(column.value_class or "")
     if coded is not None:
-        return _code(column, context, coded)
-    picture = _picture(column)
+        return code(column, context, coded)
+    picture = picture_of(column)
     if picture is not None:
         if str(column.value_class).startswith("phone"):
             return _phone(column, context)
@@ -118,34 +117,27 @@ def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
             return _street_address(column, context)
         case "person_name":
             return pick(family_names(), below(context.bits(column.name, 1)[:, 0], len(family_names())))
-        case "words" | "mixed_text" | "other_text" | "long_text" as shape:
+        case "words" | "other_text":
+            return _some_words(column, context)
+        case "mixed_text":
+            number = pa.array(1 + below(context.bits(f"{column.name} number", 1)[:, 0], 99)).cast(pa.string())
+            return joined(_some_words(column, context), number, separator=" ")
+        case "long_text":
             bits = context.bits(column.name, 2)
-            least, spread = (60, 120) if shape == "long_text" else (5, 20)
-            return text(bits[:, 0], (least + below(bits[:, 1], spread)).astype(np.float64))
+            return text(bits[:, 0], (60 + below(bits[:, 1], 120)).astype(np.float64))
+        case None if column.kind is Kind.CATEGORICAL:
+            return _some_words(column, context)
         case _:
             return _token(column, context)
 
 
-_CODE_SHAPE = re.compile(r"code_A(?P<a>\d+)_D(?P<d>\d+)|code_D(?P<d2>\d+)_A(?P<a2>\d+)|hex_(?P<hex>\d+)")
-
-
-def _code(column: Column, context: RowContext, shape: re.Match[str]) -> pa.Array:
-    """One word of as many letters and digits as the source's have, no two alike while there are enough."""
-    if shape["hex"]:
-        width = int(shape["hex"])
-        bits = context.bits(column.name, -(-width // 16))
-        rows = np.concatenate([hexadecimal(part) for part in bits.T], axis=1)
-        return ascii_rows(rows[:, :width])
-    letters, n_digits = int(shape["a"] or shape["a2"]), int(shape["d"] or shape["d2"])
-    size = 26**letters * 10**n_digits
-    serials = permuted(context.row_ids, size, context.key(column.name))
-    return shaped(serials, letters, n_digits, letters_first=bool(shape["a"]))
-
-
-def _picture(column: Column) -> str | None:
-    """Where the marks of a card or a telephone number stand, `0` for a digit; None if that is not known."""
-    name, _, picture = (column.value_class or "").partition(" ")
-    return picture or None if name in ("phone", "card_valid") else None
+def _some_words(column: Column, context: RowContext) -> pa.Array:
+    """One to three words without meaning, the first letter of the first a capital one."""
+    bits, words = context.bits(column.name, 4), _words()
+    parts = [pick(words, below(bits[:, k], len(words))) for k in range(3)]
+    how_many = below(bits[:, 3], 3)
+    more = [pc.if_else(pa.array(how_many > k), joined(" ", parts[k + 1]), "") for k in range(2)]
+    return joined(pc.utf8_capitalize(parts[0]), *more)
 
 
 _BY_SHAPE = {
@@ -283,7 +275,7 @@ def _phone(column: Column, context: RowContext) -> pa.Array:
     numbers = phones(column, context)
     if column.value_class is not None and column.value_class.startswith("digits"):
         return pa.array(numbers).cast(pa.string())
-    picture = _picture(column)
+    picture = picture_of(column)
     if picture is not None:
         # No country has the code 99.
         return in_picture(joined("99", digits(numbers % 10**10, 10)), picture)
@@ -331,6 +323,13 @@ def _street_suffixes() -> tuple[str, ...]:
     from faker.providers.address.en_US import Provider
 
     return tuple(Provider.street_suffixes)
+
+
+@functools.cache
+def _words() -> tuple[str, ...]:
+    from faker.providers.lorem.la import Provider
+
+    return tuple(dict.fromkeys(Provider.word_list))
 
 
 @functools.cache

@@ -201,7 +201,7 @@ def _of_numbers(a: _Column, b: _Column, tolerance: Tolerance) -> list[str | None
 
 
 def _tenths(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edges of tenths, half way to the value below: one that comes back to a few digits stays in its tenth."""
+    """Edges of tenths, half way to the value below: one that comes back rounded stays in its tenth."""
     distinct = np.unique(values)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, 11)[1:-1], method="higher"))
     places = np.searchsorted(distinct, edges)
