@@ -54,7 +54,17 @@ _PHRASES: tuple[Words, ...] = (
     ),
     ("Spring", "Summer", "Autumn", "Fall", "Winter"),
     (
-        *("Open", "Closed", "Pending", "Active", "Inactive", "Cancelled", "Canceled", "Completed", "Approved"),
+        *(
+            "Open",
+            "Closed",
+            "Pending",
+            "Active",
+            "Inactive",
+            "Cancelled",
+            "Canceled",
+            "Completed",
+            "Approved",
+        ),
         *("Rejected", "In progress", "New", "On hold", "Delivered", "Shipped", "Returned", "Failed"),
     ),
     ("Full-time", "Part-time", "Full time", "Part time", "Contract", "Temporary", "Freelance", "Internship"),
