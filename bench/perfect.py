@@ -91,7 +91,8 @@ def prepared(config: Config, batch: pa.RecordBatch, is_text: bool) -> tuple[Find
         untyped_source=is_text,
     )
     privacy = config.privacy
-    mu, delta = spending.stage_mu(privacy, privacy.split.prepare), spending.selection_delta(privacy)
+    share = spending.prepare_share(privacy, findings.n_rows)
+    mu, delta = spending.stage_mu(privacy, share), spending.selection_delta(privacy)
     plan = PreparePlan.of(schema, config.prepare, mu, delta, findings.n_rows)
     features = features_of(schema)
     counted = pa.Table.from_batches(list(count_batches(iter([batch]), features, schema, max_held=10**7)))

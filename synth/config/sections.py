@@ -253,6 +253,7 @@ class PrepareWeights(Section):
     found: Annotated[float, Field(gt=0)] = 18.0
     bins: Annotated[float, Field(gt=0)] = 3.0
     endings: Annotated[float, Field(gt=0)] = 1.0
+    values: Annotated[float, Field(gt=0)] = 0.5
 
 
 class Prepare(Section):

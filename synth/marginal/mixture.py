@@ -22,7 +22,7 @@ from synth.errors import FitFailed
 from synth.marginal.candidates import cells
 from synth.marginal.forest import strong_forest
 from synth.marginal.measure import Measurement, combined, measure, noise_error, shared_out
-from synth.marginal.mixture_fit import OneFit
+from synth.marginal.mixture_fit import MixtureFit, OneFit
 from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Problem, paid_counts, score
 from synth.marginal.trials import chosen
@@ -107,11 +107,11 @@ def fitted(
     forest = strong_forest(problem.sizes, start, pairs, n_rows=problem.n_rows, most_cells=_TREE_CELLS)
     n_cells = sum(one.values.size for one in measurements)
     tell = _Teller(problem, n_cells)
-    engine, settings, words = chosen(
-        forest, measurements, start, asked, n_rows=problem.n_rows, deadline=deadline, say=tell
+    engine = MixtureFit(problem.sizes, forest, measurements, n_rows=problem.n_rows)
+    settings, words = chosen(
+        engine, measurements, start, asked, n_rows=problem.n_rows, deadline=deadline, say=tell
     )
     problem.say(f"trials, by misfit to cells kept apart: {words}")
-    forest = engine.layout.forest
     problem.say(
         f"fitting {asked.fits} mixture(s) of {settings.parts} parts that share {len(engine.layout.tied)} "
         f"strong ties to {len(pairs)} pairs in {settings.steps} steps each"

@@ -85,7 +85,6 @@ class MixtureFit:
         self._n_rows = float(n_rows)
         self._answers = _answers(self.layout, {one.scope: one for one in measurements}, self._n_rows)
         self._run = jax.jit(self._some_steps)
-        self._misfit = jax.jit(lambda theta, answers: _misfit(self.layout, theta, answers)[0])
 
     def fit(
         self,
@@ -105,7 +104,7 @@ class MixtureFit:
           say: told the step and the misfit every few steps.
         """
         theta, done = self._descend(self._answers, start, settings, seed, deadline, say)
-        return self._ended(theta, float(self._misfit(theta, self._answers)), done)
+        return self._ended(theta, self._misfit_at(theta, self._answers), done)
 
     def trial(
         self,
@@ -123,7 +122,13 @@ class MixtureFit:
         random = np.random.default_rng(seed)
         seen, unseen = _divided(self._answers, random)
         theta, _ = self._descend(seen, start, settings, seed, deadline, say)
-        return float(self._misfit(theta, unseen))
+        return self._misfit_at(theta, unseen)
+
+    def _misfit_at(self, theta: Any, answers: Any) -> float:
+        # The first misfit of some steps that are then forgotten: compiling it alone would take far longer.
+        zeros = jax.tree.map(jnp.zeros_like, theta)
+        state = (theta, zeros, zeros, jnp.zeros((), jnp.float32))
+        return float(self._run(state, answers, jnp.asarray([0, 0, _STEPS_AT_ONCE], jnp.float32))[1])
 
     def _descend(
         self,
@@ -141,7 +146,7 @@ class MixtureFit:
         penalties = [settings.smooth * self._n_rows, settings.ridge * self._n_rows / 100, settings.steps]
         done = 0
         while done < settings.steps:
-            state, misfit = self._run(state, answers, jnp.asarray(penalties, jnp.float32))
+            state, _, misfit = self._run(state, answers, jnp.asarray(penalties, jnp.float32))
             done += _STEPS_AT_ONCE
             say(done, float(misfit))
             if not np.isfinite(float(misfit)) or time.monotonic() > deadline:
@@ -149,6 +154,7 @@ class MixtureFit:
         return state[0], done
 
     def _some_steps(self, state: Any, answers: Any, penalties: Any) -> Any:
+        """The state after some steps, and the misfits at the first and at the last of them."""
         smooth, ridge, steps = penalties
 
         def loss(theta: Any) -> Any:
@@ -168,7 +174,7 @@ class MixtureFit:
             return (theta, mean, square, t + 1), misfit
 
         state, misfits = jax.lax.scan(one, state, None, length=_STEPS_AT_ONCE)
-        return state, misfits[-1]
+        return state, misfits[0], misfits[-1]
 
     def _begin(
         self, start: Sequence[NDArray[np.float64]], settings: FitSettings, seed: int

@@ -1,4 +1,4 @@
-"""How to fit a mixture: sizes by a rule from released figures, tree and penalties by cells kept apart.
+"""How to fit a mixture: sizes by a rule from released figures, penalties by cells kept apart.
 
 A trial is a short fit that does not see a fifth of the noisy cells; what tells those best is taken. The noise
 of each cell is its own, so that a fit of the noise shows. All of it is post-processing.
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from synth.config.model import MixtureSettings
 from synth.marginal.measure import Measurement
 from synth.marginal.mixture_fit import FitSettings, MixtureFit
-from synth.models.mixture import Forest
 
-_SMOOTH = (0.02, 0.06, 0.006, 0.002)
-_RIDGES = (0.003, 0.1, 0.0001)
-"""Penalties that are tried, the usual one first."""
+_SMOOTHS = (0.002, 0.006, 0.02, 0.06)
+_RIDGES = (0.0001, 0.003, 0.1, 1.0)
+"""Penalties that are tried, increasing: the largest ridge leaves little of the ties."""
+_USUAL_SMOOTH, _USUAL_RIDGE = 0.02, 0.0001
 _TRIAL_STEPS = 300
+_TRIAL_TIME = 0.3
+"""Share of the time left after which no other trial is begun."""
 _LITTLE_SPREAD = 0.2
 _STEPS_AT_ONCE = 25
 
@@ -35,13 +37,13 @@ def sizes_for(signal: float) -> tuple[int, int]:
       signal: rows over the standard deviation of a pair's noise: how finely the answers tell a share.
     As measured: parts beyond these learn noise, fewer miss ties; see docs/adr/0014-mixture-with-a-tree.md.
     """
-    parts = 2 ** int(np.clip(math.floor(math.log2(max(signal, 1) / 8)) if signal > 8 else 0, 3, 8))
-    steps = int(np.clip(28 * math.sqrt(max(signal, 1)), 400, 2000))
+    parts = 2 ** int(np.clip(round(math.log2(signal / 8)) if signal > 8 else 0, 3, 8))
+    steps = int(np.clip(46 * math.sqrt(max(signal, 1)), 400, 2000))
     return parts, -(-steps // _STEPS_AT_ONCE) * _STEPS_AT_ONCE
 
 
 def chosen(
-    forest: Forest,
+    engine: MixtureFit,
     measurements: Sequence[Measurement],
     start: Sequence[NDArray[np.float64]],
     asked: MixtureSettings,
@@ -49,62 +51,67 @@ def chosen(
     n_rows: float,
     deadline: float,
     say: Say,
-) -> tuple[MixtureFit, FitSettings, str]:
-    """The fit with the forest or with none, its settings, and the trials in words.
+) -> tuple[FitSettings, str]:
+    """The settings of a fit, and the trials in words.
 
     Args:
+      engine: that all fits share, so that it is compiled once.
       start: of each column, shares of its groups; > 0.
       asked: what is set there is not tried otherwise.
-      deadline: of time.monotonic(), after which no trial is begun but the first.
+      deadline: of time.monotonic(), by which all fits have to end.
     """
+    usual = _usual(measurements, len(start), asked, n_rows)
+    axes = {
+        "smooth": _SMOOTHS if asked.smooth is None else (usual.smooth,),
+        "ridge": _RIDGES if asked.ridge is None and engine.layout.tied else (usual.ridge,),
+    }
+    if max(len(values) for values in axes.values()) == 1:
+        return usual, "none, both penalties are given"
+    ends = time.monotonic() + _TRIAL_TIME * max(0.0, deadline - time.monotonic())
+    tried: dict[FitSettings, float] = {}
+
+    def misfit(settings: FitSettings) -> float:
+        if settings not in tried and (not tried or time.monotonic() < ends):
+            short = replace(settings, steps=min(_TRIAL_STEPS, settings.steps))
+            tell = _telling(say, f"trial {len(tried) + 1}", short.steps)
+            found = engine.trial(start, short, seed=0, deadline=deadline, say=tell)
+            tried[settings] = found if np.isfinite(found) else math.inf
+        return tried.get(settings, math.inf)
+
+    best = usual
+    for axis in ("smooth", "ridge", "smooth"):
+        best = _downhill(best, axis, axes[axis], misfit)
+    ranked = sorted(tried.items(), key=lambda one: one[1])
+    return best, ", ".join(f"smooth {s.smooth:g} ridge {s.ridge:g}: {score:.0f}" for s, score in ranked)
+
+
+def _usual(
+    measurements: Sequence[Measurement], n_columns: int, asked: MixtureSettings, n_rows: float
+) -> FitSettings:
+    """Where trials begin: what is asked, else by a rule."""
     noise = [one.stddev for one in measurements if len(one.scope) > 1] or [math.inf]
     parts, steps = sizes_for(n_rows / float(np.median(noise)))
-    usual = FitSettings(
+    return FitSettings(
         parts=asked.parts or parts,
-        smooth=_SMOOTH[0] if asked.smooth is None else asked.smooth,
-        ridge=_RIDGES[0] if asked.ridge is None else asked.ridge,
+        smooth=_USUAL_SMOOTH if asked.smooth is None else asked.smooth,
+        ridge=_USUAL_RIDGE if asked.ridge is None else asked.ridge,
         steps=asked.steps or steps,
-        spread=1.0 if len(noise) == len(start) * (len(start) - 1) // 2 else _LITTLE_SPREAD,
+        spread=1.0 if len(noise) == n_columns * (n_columns - 1) // 2 else _LITTLE_SPREAD,
     )
-    smooths = _SMOOTH if asked.smooth is None else (asked.smooth,)
-    ridges = _RIDGES if asked.ridge is None else (asked.ridge,)
-    trees = dict.fromkeys((Forest(parents=(None,) * len(start)), forest))
-    sizes = [len(shares) for shares in start]
-    bare, *tied = (MixtureFit(sizes, tree, measurements, n_rows=n_rows) for tree in trees)
-    tried: dict[tuple[bool, FitSettings], float] = {}
-
-    def attempt(engine: MixtureFit, settings: FitSettings) -> None:
-        key = bool(engine.layout.tied), settings
-        if key in tried or (tried and time.monotonic() > deadline):
-            return
-        short = replace(settings, steps=min(_TRIAL_STEPS, settings.steps))
-        tell = _telling(say, f"trial {len(tried) + 1}", short.steps)
-        score = engine.trial(start, short, seed=0, deadline=deadline, say=tell)
-        tried[key] = score if np.isfinite(score) else math.inf
-
-    def best() -> tuple[bool, FitSettings]:
-        return min(tried, key=lambda key: tried[key])
-
-    for smooth in smooths:
-        attempt(bare, replace(usual, smooth=smooth))
-    for engine in tied:
-        smooth = best()[1].smooth
-        for ridge in ridges:
-            attempt(engine, replace(usual, smooth=smooth, ridge=ridge))
-        ridge = min((key for key in tried if key[0]), key=lambda key: tried[key], default=best())[1].ridge
-        near = sorted(smooths, key=lambda other: abs(math.log(max(other, 1e-9) / max(smooth, 1e-9))))
-        for other in near[1:3]:
-            attempt(engine, replace(usual, smooth=other, ridge=ridge))
-    has_tree, settings = best()
-    words = ", ".join(
-        f"{_words(*key)} {score:.0f}" for key, score in sorted(tried.items(), key=lambda t: t[1])
-    )
-    return tied[0] if has_tree else bare, settings, words
 
 
-def _words(has_tree: bool, settings: FitSettings) -> str:
-    tree = f"tree of ridge {settings.ridge:g}" if has_tree else "no tree"
-    return f"{tree}, smooth {settings.smooth:g}:"
+def _downhill(
+    best: FitSettings, axis: str, values: Sequence[float], misfit: Callable[[FitSettings], float]
+) -> FitSettings:
+    """The best on the way along an axis, to either side as long as it gets better."""
+    place = values.index(getattr(best, axis))
+    for side in (values[place + 1 :], values[:place][::-1]):
+        for value in side:
+            other = replace(best, **{axis: value})
+            if not misfit(other) < misfit(best):
+                break
+            best = other
+    return best
 
 
 def _telling(say: Say, name: str, steps: int) -> Callable[[int, float], None]:

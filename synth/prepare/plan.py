@@ -16,6 +16,7 @@ from synth.core.digits import endings_of
 from synth.core.feature import Feature, Role, features_of
 from synth.core.schema import Kind, TableSchema
 from synth.prepare.features import grid_for
+from synth.prepare.values import parts_of
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
 from synth.privacy.entry import Receipt
@@ -37,6 +38,7 @@ class Purpose(StrEnum):
     DECLARED = "declared categories"
     BINS = "bins"
     ENDINGS = "trailing digits"
+    VALUES = "values of heavy cells"
     CELLS = "cells of places"
 
 
@@ -121,6 +123,7 @@ class PreparePlan:
         if feature is not None and feature.column.public:
             is_tree = feature.column.kind.is_binned and purpose is Purpose.BINS
             levels = len(grid_for(feature.column).levels) if is_tree else 1
+            levels = parts_of(feature.column) if purpose is Purpose.VALUES else levels
             return [noise.public(receipt)] * levels
         name = None if feature is None else feature.name
         asked = [q for q in self.queries if (q.purpose, q.feature) == (purpose, name)]
@@ -198,6 +201,8 @@ def _of_features(schema: TableSchema, weights: PrepareWeights, skipped: int, m: 
             least = 1 if levels == 1 else min(_LEAST_ROUNDS, levels + 1)
             for level in range(max(least, levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
+            for _ in range(parts_of(column)):
+                yield _query(Purpose.VALUES, feature.name, weights.values * column.weight, m)
             if has_endings(feature):
                 yield _query(Purpose.ENDINGS, feature.name, weights.endings * column.weight, m)
         elif feature.bits is not None:

@@ -81,8 +81,8 @@ def judge(
         format=written.format if declared.format is None else declared.format,
         step=written.step,
         null_spellings=_null_spellings(kind, spark_type, counts),
-        digits=_digits(counts) if kind.is_made_up else (),
-        value_class=_value_class(counts) if kind.is_made_up else None,
+        digits=() if kind.is_binned else _digits(counts),
+        value_class=None if kind.is_binned else _value_class(counts),
     )
 
 
@@ -312,7 +312,9 @@ def _null_spellings(kind: Kind, spark_type: str, counts: ClassCounts) -> tuple[t
         return ()
     letters = LETTER if kind in (Kind.INTEGER, Kind.REAL) else ()
     found: dict[str | None, float] = {}
-    for name, count in counts.sure((*NO_VALUE, *letters)).items():
+    # Infinities of typed numbers are numbers, which have bins of their own.
+    missing = NO_VALUE if _kind_of_type(spark_type) is None else ("null", "nan")
+    for name, count in counts.sure((*missing, *letters)).items():
         word = written_null(name)
         found[word] = found.get(word, 0.0) + count
     if set(found) <= {None}:
