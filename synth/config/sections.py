@@ -245,8 +245,8 @@ class Binning(StrEnum):
 
 
 class PrepareWeights(Section):
-    """Relative weight of one query of each purpose in preparation's share of the budget; `counts` is the share
-    itself of the row count, and of the unit count."""
+    """Relative weight of one query of each purpose in preparation's share of the budget; `counts` is a share:
+    of the row count, and as much of the unit count."""
 
     counts: Annotated[float, Field(gt=0, lt=0.5)] = 0.06
     declared: Annotated[float, Field(gt=0)] = 2.0
