@@ -54,8 +54,8 @@ def scale(plan: PreparePlan, feature: str | None, purpose: Purpose, level: int =
 
 def test_the_plan_counts_every_query() -> None:
     plan = plan_of(SCHEMA)
-    # colour, sex, token; five rounds of age, and how it ends; the row count
-    assert len(plan.queries) == 3 + 5 + 1 + 1
+    # colour, sex, token; five rounds of age, the values of its heavy cells twice, and how it ends; the row count
+    assert len(plan.queries) == 3 + 5 + 2 + 1 + 1
     assert plan.n_selections == 2
     wide = Counter(query.purpose for query in plan_of(WIDE).queries)
     assert wide[Purpose.ROWS] == wide[Purpose.UNITS] == 1
@@ -124,6 +124,7 @@ def test_the_receipts_of_all_queries_are_what_was_charged_and_no_more(schema: Ta
     asked += [(purpose_of(feature), feature) for feature in features_of(schema)]
     binned = [feature for feature in features_of(schema) if feature.column.kind.is_binned]
     asked += [(Purpose.ENDINGS, feature) for feature in binned if has_endings(feature)]
+    asked += [(Purpose.VALUES, feature) for feature in binned]
     handed = [part for purpose, feature in asked for part in plan.receipts(receipt, purpose, feature)]
     assert len(handed) == len(plan.queries)
     assert {part.entry for part in handed} == {1}
@@ -178,7 +179,7 @@ def test_without_privacy_nothing_is_left_out_and_everything_is_exact() -> None:
     plan = plan_of(SCHEMA, None, rows=10.0)
     assert plan.events() == (NoPrivacy(),)
     assert plan.pruned(SCHEMA) == {}
-    assert len(plan.queries) == 10
+    assert len(plan.queries) == 12
     with pytest.raises(ValueError, match="no noise"):
         plan.event(plan.queries[0])
 
