@@ -53,8 +53,8 @@ def scale(plan: PreparePlan, feature: str | None, purpose: Purpose, level: int =
 
 def test_the_plan_counts_every_query() -> None:
     plan = plan_of(SCHEMA)
-    # colour, sex, token; five rounds of age, and how it ends; the row count
-    assert len(plan.queries) == 3 + 5 + 1 + 1
+    # colour, sex, token; five rounds of age, two parts of its values, and how it ends; the row count
+    assert len(plan.queries) == 3 + 5 + 2 + 1 + 1
     assert plan.n_selections == 2
     wide = Counter(query.purpose for query in plan_of(WIDE).queries)
     assert wide[Purpose.ROWS] == wide[Purpose.UNITS] == 1
