@@ -54,7 +54,17 @@ _PHRASES: tuple[Words, ...] = (
     ),
     ("Spring", "Summer", "Autumn", "Fall", "Winter"),
     (
-        *("Open", "Closed", "Pending", "Active", "Inactive", "Cancelled", "Canceled", "Completed", "Approved"),
+        *(
+            "Open",
+            "Closed",
+            "Pending",
+            "Active",
+            "Inactive",
+            "Cancelled",
+            "Canceled",
+            "Completed",
+            "Approved",
+        ),
         *("Rejected", "In progress", "New", "On hold", "Delivered", "Shipped", "Returned", "Failed"),
     ),
     ("Full-time", "Part-time", "Full time", "Part time", "Contract", "Temporary", "Freelance", "Internship"),
@@ -68,7 +78,7 @@ _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 _NO_EVIDENCE = frozenset({"NA", "NaN", "None", "none", "Unknown", "unknown", "Other", "other"})
 """Words that say nothing of the list that the others are of: they may stand in any."""
 _TOGETHER = 4.5
-"""Noise scales of their sum that the words of a list must exceed together: of 300,000 lists one does by chance."""
+"""Noise scales of their sum that a list's words must exceed together: one of 300,000 does by chance."""
 _LEAST = 1.5
 """Noise scales that a word of a list in use must exceed at least."""
 
@@ -118,8 +128,8 @@ def believed(
 ) -> dict[str, float]:
     """Words that are taken to occur, by their noisy counts; post-processing of released figures.
 
-    A list is in use where two of its words are named, or the only value that is, or where all its words together
-    stand out. Of those lists the heaviest words count that stand out of as much noise as so many words have
+    A list is in use where two of its words are named, or the only value that is, or where all its words
+    together stand out. Of those lists the heaviest words count that stand out of as much noise as so many words have
     (the universal threshold of Donoho and Johnstone 1994), as long as there is room.
     Args:
       noisy: noisy count of each public word.

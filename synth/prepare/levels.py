@@ -118,7 +118,6 @@ class Levels:
                 return [cell * size + part for cell in sorted(cells) for part in range(size)] if few else []
         return range(4**bits) if 4**bits <= _MOST_CANDIDATES else []
 
-
     def _may_be_null(self, place: str) -> bool:
         """Whether positions are missing there: of many places noise alone would find one where none are."""
         return not self.grids or any(None in g.cells.get(ancestor(place, g.depth), {}) for g in self.grids)
