@@ -129,8 +129,8 @@ def believed(
     """Words that are taken to occur, by their noisy counts; post-processing of released figures.
 
     A list is in use where two of its words are named, or the only value that is, or where all its words
-    together stand out. Of those lists the heaviest words count that stand out of as much noise as so many words have
-    (the universal threshold of Donoho and Johnstone 1994), as long as there is room.
+    together stand out. Of those lists the heaviest words count that stand out of as much noise as so many
+    words have (the universal threshold of Donoho and Johnstone 1994), as long as there is room.
     Args:
       noisy: noisy count of each public word.
       named: values that were released as frequent beyond doubt, public words among them.
