@@ -320,6 +320,15 @@ class BinnedCodebook:
             unit = 0.0 if self.decimals is None else 10.0**-self.decimals
             return np.asarray(upper - lower <= unit * (1 + 1e-6))
 
+    def single_values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The finite values that have a cell to themselves, and their released counts. [k], [k]."""
+        flat = np.array([cell for part in self.cells for cell in part], dtype=np.float64).reshape(-1, 3)
+        lower, upper, mass = flat.T
+        with np.errstate(invalid="ignore"):
+            alone = np.isfinite(lower) & ((lower == upper) | self._is_one_value(lower, upper))
+        lower, upper, mass = lower[alone], upper[alone], mass[alone]
+        return np.where(lower == upper, lower, self._in_cell(lower, upper, np.zeros(len(lower)))), mass
+
     def _in_cell(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -24,7 +24,17 @@ from synth.generate.people import (
     last_names,
     person_of,
 )
-from synth.generate.text import ascii_rows, codes, digits, hexadecimal, joined, pick, uuids
+from synth.generate.shapes import CODE_SHAPE, code, picture_of
+from synth.generate.text import (
+    ascii_rows,
+    codes,
+    digits,
+    hexadecimal,
+    in_picture,
+    joined,
+    pick,
+    uuids,
+)
 from synth.generate.typed import phones
 from synth.generate.united_states import postcodes, state_names, state_numbers
 
@@ -54,7 +64,9 @@ def strings(column: Column, context: RowContext) -> pa.Array:
             return make((context.bits(column.name, 1)[:, 0] % np.uint64(size)).astype(np.int64))
         first = FIRST.get(column.entity, size)
         ids = context.row_ids % size
-        return make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+        made = make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+        picture = picture_of(column)
+        return made if picture is None else in_picture(made, picture)
     return _shape(column, context, key)
 
 
@@ -62,12 +74,25 @@ def _is_numeral(column: Column) -> bool:
     """Whether the values are digits alone: released, or what an identifier without a shape of its own is."""
     shape = column.value_class
     is_number = shape is None or shape.startswith(("digits", "integer", "card_valid", "date_compact"))
-    return is_number and shape != "digits_and_marks" and column.entity != "ip_address"
+    return (
+        is_number
+        and shape != "digits_and_marks"
+        and picture_of(column) is None
+        and column.entity != "ip_address"
+    )
 
 
 def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
     """A token in the public shape of the column's values; 16 hexadecimal digits if that is not known."""
     rows = context.row_ids
+    coded = CODE_SHAPE.fullmatch(column.value_class or "")
+    if coded is not None:
+        return code(column, context, coded)
+    picture = picture_of(column)
+    if picture is not None:
+        if str(column.value_class).startswith("phone"):
+            return _phone(column, context)
+        return in_picture(_strings_of("credit_card", column, context), picture)
     match column.value_class:
         case "integer":
             return pa.array(rows + 1).cast(pa.string())
@@ -268,6 +293,10 @@ def _phone(column: Column, context: RowContext) -> pa.Array:
     numbers = phones(column, context)
     if column.value_class is not None and column.value_class.startswith("digits"):
         return pa.array(numbers).cast(pa.string())
+    picture = picture_of(column)
+    if picture is not None:
+        # No country has the code 99.
+        return in_picture(joined("99", digits(numbers % 10**10, 10)), picture)
     plain = numbers % 10**10
     parts = (plain // 10**7, plain // 10**4 % 1000, plain % 10**4)
     return joined(digits(parts[0], 3), digits(parts[1], 3), digits(parts[2], 4), separator="-")

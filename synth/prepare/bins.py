@@ -174,7 +174,7 @@ def _is_single(
 def with_points(
     bins: Sequence[Sequence[Cell]], spikes: Sequence[Cell], column: Column, values: Mapping[Cell, float]
 ) -> list[tuple[Cell, ...]]:
-    """Where the mass of each bin lies: spikes at their values, or their likely ones, the rest in its cells."""
+    """Where the mass of each bin lies: spikes at their (likely) values, the rest in its cells."""
     single = set(spikes)
     return [
         tuple(_at_point(cell, column, values.get(cell)) if cell in single else cell for cell in part)

@@ -9,7 +9,7 @@ import numpy as np
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
-from synth.core.digits import Rounding, endings_of, roundings
+from synth.core.digits import Rounding, ending, endings_of, roundings
 from synth.core.feature import Feature, Role, coded_features_of, features_of
 from synth.core.finding import Findings
 from synth.core.grid import Grid
@@ -166,7 +166,7 @@ def _fit_feature(
         if not has_endings(feature):
             return found
         (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
-        return replace(found, roundings=_find_roundings(counted, feature, paid))
+        return replace(found, roundings=_find_roundings(counted, feature, paid, found))
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)
@@ -349,13 +349,25 @@ def _values(
     }
 
 
-def _find_roundings(counted: FeatureSummary, feature: Feature, paid: Receipt) -> tuple[Rounding, ...]:
-    """What values are rounded to, from one histogram of how they end."""
+def _find_roundings(
+    counted: FeatureSummary, feature: Feature, paid: Receipt, bins: BinnedCodebook
+) -> tuple[Rounding, ...]:
+    """What values are rounded to, from one histogram of how they end, without those that the bins tell one
+    by one: a sentinel of 20210101 would else make all days the first of a year."""
     column = feature.column
     names = endings_of(column.kind, column.decimals)
     exact = np.array([counted.categories.get(name, 0) for name in names], dtype=np.int64)
-    noisy = noise.noisy_counts(exact, paid).value.tolist()
-    return roundings(noisy, column.kind, column.decimals, noise_scale=noise.scale_of(paid))
+    noisy = noise.noisy_counts(exact, paid).value.astype(np.float64)
+    values, mass = bins.single_values()
+    ends = ending(values, column.kind, column.decimals)
+    told = np.bincount(ends, weights=mass, minlength=len(names))
+    most = int(np.bincount(ends, minlength=1).max())
+    return roundings(
+        np.maximum(noisy - told, 0.0).tolist(),
+        column.kind,
+        column.decimals,
+        noise_scale=math.hypot(noise.scale_of(paid), bins.noise_scale * math.sqrt(most)),
+    )
 
 
 def _count_bins(

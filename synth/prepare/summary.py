@@ -159,7 +159,7 @@ class FeatureSummary:
       categories: of a categorical feature, the more frequent of them at least; of a binned one, how its
         values end (`synth.core.digits`).
       cells, counts: int64 [m], occupied grid cells in order with their counts, of a binned one.
-      counters, counter_counts: int64 [k], the same of what tells values within a cell (`synth.prepare.values`).
+      counters, counter_counts: int64 [k], the same of what tells values within cells (`prepare.values`).
     """
 
     categories: dict[str, int]

@@ -311,7 +311,9 @@ def _null_spellings(kind: Kind, spark_type: str, counts: ClassCounts) -> tuple[t
         return ()
     letters = LETTER if kind in (Kind.INTEGER, Kind.REAL) else ()
     found: dict[str | None, float] = {}
-    for name, count in counts.sure((*NO_VALUE, *letters)).items():
+    # Infinities of typed numbers are numbers, which have bins of their own.
+    missing = NO_VALUE if _kind_of_type(spark_type) is None else ("null", "nan")
+    for name, count in counts.sure((*missing, *letters)).items():
         word = written_null(name)
         found[word] = found.get(word, 0.0) + count
     if set(found) <= {None}:

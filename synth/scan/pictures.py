@@ -259,14 +259,19 @@ def _exponent(counts: ClassCounts) -> str | None:
     match best:
         case "exponent_bare":
             return "0e0"
+        case "exponent_bare_capital":
+            return "0E0"
         case "exponent_java":
             return "0.0###############E0"
         case "exponent_python":
             return "0e+00"
+        case "exponent_python_capital":
+            return "0E+00"
         case _:
             places = int(best.rpartition("_")[2])
+            letter = "E" if "capital" in best else "e"
             is_fixed = counts.raw([best]) >= _MOSTLY * counts.seen(EXPONENTS)
-            return f"0.{'0' * places}e+00" if is_fixed else "0e+00"
+            return f"0.{'0' * places}{letter}+00" if is_fixed else f"0{letter}+00"
 
 
 def _width(counts: ClassCounts) -> int | None:
