@@ -38,7 +38,7 @@ def sizes_for(signal: float) -> tuple[int, int]:
       signal: rows over the standard deviation of a pair's noise: how finely the answers tell a share.
     As measured: parts beyond these learn noise, fewer miss ties; see docs/adr/0014-mixture-with-a-tree.md.
     """
-    parts = 2 ** int(np.clip(round(math.log2(signal / 8)) if signal > 8 else 0, 3, 8))
+    parts = 2 ** int(np.clip(round(math.log2(signal / 10)) if signal > 10 else 0, 3, 8))
     steps = int(np.clip(46 * math.sqrt(max(signal, 1)), 400, 2000))
     return parts, -(-steps // _STEPS_AT_ONCE) * _STEPS_AT_ONCE
 

@@ -1,22 +1,31 @@
 """How long fitting is foreseen to take: more for more, and refused where not one fit would end."""
 
+import functools
 import itertools
 
 import pytest
 
-from synth.config.model import MarginalMethod, MixtureSettings
+from synth.config.model import MarginalMethod, MixtureSettings, Model
 from synth.errors import ConfigError
 from synth.marginal.learn import spec_of
 from synth.marginal.pace import Pace, check_pace, pace_of, sizes_for
+from synth.marginal.plan import MeasuringPlan
 from synth.privacy.budget import Budget
 from synth.privacy.policy import Cap
 
 
-def pace(n_columns: int, codes: int = 18, n_rows: int = 100_000, **asked: float) -> Pace:
-    scopes = list(itertools.combinations(range(n_columns), 2))
+@functools.cache
+def plan_for(n_columns: int) -> MeasuringPlan:
     cap = Cap(name="all", budget=Budget(epsilon=0.85, delta=1e-6), entries=(), streams=((),))
-    plan = spec_of(MarginalMethod.MIXTURE, n_columns, len(scopes), 1).calibrate([cap])
-    return pace_of([codes] * n_columns, scopes, plan, MixtureSettings(**asked), n_rows=n_rows)  # type: ignore[arg-type]
+    n_pairs = n_columns * (n_columns - 1) // 2
+    return spec_of(MarginalMethod.MIXTURE, n_columns, n_pairs, 1).calibrate([cap])
+
+
+def pace(n_columns: int, **asked: float) -> Pace:
+    """Of 100,000 rows of 18 codes a column."""
+    scopes = list(itertools.combinations(range(n_columns), 2))
+    settings = MixtureSettings(**asked)  # type: ignore[arg-type]
+    return pace_of([18] * n_columns, scopes, plan_for(n_columns), settings, n_rows=100_000)
 
 
 def test_more_columns_parts_steps_and_fits_take_longer() -> None:
@@ -29,8 +38,8 @@ def test_more_columns_parts_steps_and_fits_take_longer() -> None:
     assert pace(20, smooth=0.02, ridge=0.001).all < usual.all
 
 
-def test_two_hundred_columns_are_foreseen_to_end_in_twenty_minutes() -> None:
-    assert pace(200).all < 20
+def test_a_fit_of_two_hundred_columns_is_foreseen_to_end_in_the_usual_time() -> None:
+    check_pace(pace(200), Model().max_minutes)
 
 
 def test_what_cannot_end_is_refused_in_one_line() -> None:
