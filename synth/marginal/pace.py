@@ -105,7 +105,7 @@ def check_pace(pace: Pace, max_minutes: float) -> None:
     """Raise ConfigError if not even one fit will end in time: before it is charged."""
     if pace.one > max_minutes:
         raise ConfigError(
-            f"one fit of {pace.parts} parts in {pace.steps} steps would take about {pace.one:.0f} minutes, "
+            f"one fit of {pace.parts} parts in {pace.steps} steps would take about {pace.one:.1f} minutes, "
             f"model.max_minutes is {max_minutes:g}; raise it, or lower prepare.bins, "
             "model.marginal.mixture.parts or model.marginal.max_cells; nothing is charged"
         )
