@@ -24,6 +24,8 @@ RIDGES = (0.0001, 0.003, 0.1, 1.0)
 TRIAL_STEPS = 300
 _MOST_TRIALS = len(SMOOTHS) + len(RIDGES) + 1
 _STEPS_AT_ONCE = 25
+_VERY_FINE = 2500
+"""Rows over noise above which 256 parts were seen to pay; 128 served diamonds at 1,900."""
 _TIED, _APART, _DENSE = 12e-9, 6e-9, 0.6e-9
 """Seconds of a step for each part and cell: of a pair within a tree, of a stack, of all pairs of codes at
 once. About twice what one quiet core took (bench/results/mixture.md)."""
@@ -38,7 +40,8 @@ def sizes_for(signal: float) -> tuple[int, int]:
       signal: rows over the standard deviation of a pair's noise: how finely the answers tell a share.
     As measured: parts beyond these learn noise, fewer miss ties; see docs/adr/0014-mixture-with-a-tree.md.
     """
-    parts = 2 ** int(np.clip(round(math.log2(signal / 10)) if signal > 10 else 0, 3, 8))
+    most = 8 if signal > _VERY_FINE else 7
+    parts = 2 ** int(np.clip(round(math.log2(signal / 10)) if signal > 10 else 0, 3, most))
     steps = int(np.clip(46 * math.sqrt(max(signal, 1)), 400, 2000))
     return parts, -(-steps // _STEPS_AT_ONCE) * _STEPS_AT_ONCE
 
