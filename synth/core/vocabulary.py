@@ -75,8 +75,10 @@ _SIZES = ("XXS", "XS", "S", "M", "L", "XL", "XXL", "XXXL", "2XL", "3XL")
 _BLOOD = ("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")
 _DIGITS = tuple(str(number) for number in range(11))
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+_NO_EVIDENCE = frozenset({"NA", "NaN", "None", "none", "Unknown", "unknown", "Other", "other"})
+"""Words that say nothing of the list that the others are of: they may stand in any."""
 _TOGETHER = 4.5
-"""Noise scales of their sum that the words of a list must exceed together: of 300,000 lists one does by chance."""
+"""Noise scales that the sum of a list's words must exceed: of 300,000 lists one does by chance."""
 _LEAST = 1.5
 """Noise scales that a word of a list in use must exceed at least."""
 
@@ -126,16 +128,16 @@ def believed(
 ) -> dict[str, float]:
     """Words that are taken to occur, by their noisy counts; post-processing of released figures.
 
-    A list is in use where two of its words are named, or the only value that is, or where all its words together
-    stand out. Of those lists the heaviest words count that stand out of as much noise as so many words have
-    (the universal threshold of Donoho and Johnstone 1994), as long as there is room.
+    A list is in use where two of its words are named, or the only value that is, or where all its words
+    together stand out. Of those lists the heaviest words count that stand out of as much noise as so many
+    words have (the universal threshold of Donoho and Johnstone 1994), as long as there is room.
     Args:
       noisy: noisy count of each public word.
       named: values that were released as frequent beyond doubt, public words among them.
       scale: of the noise.
       room: rows that are neither null nor of a named value.
     """
-    sure = set(named)
+    sure = set(named) - _NO_EVIDENCE
     used = [words for words in public_lists() if _is_used(words, noisy, sure, scale)]
     asked = dict.fromkeys(word for words in used for word in words if word not in sure)
     least = scale * max(_LEAST, math.sqrt(2 * math.log(max(len(asked), 1))))
@@ -145,6 +147,14 @@ def believed(
             break
         kept[word] = noisy[word]
     return kept
+
+
+@functools.cache
+def completion(named: Words) -> Words:
+    """The other words of the shortest list that all of these words are of; none if there is no such list."""
+    known = set(named) - _NO_EVIDENCE
+    lists = [words for words in public_lists() if known and known <= set(words)]
+    return tuple(word for word in min(lists, key=len, default=()) if word not in named)
 
 
 def _is_used(words: Words, noisy: Mapping[str, float], sure: Collection[str], scale: float) -> bool:
