@@ -12,7 +12,8 @@ from synth.generate.text import in_picture, shaped
 
 def test_codes_of_a_shape_never_repeat() -> None:
     made = shaped(np.arange(26 * 100), 1, 2, letters_first=True).to_pylist()
-    assert len(set(made)) == 2600 and all(re.fullmatch(r"[A-Z]\d\d", code) for code in made)
+    assert len(set(made)) == 2600
+    assert all(re.fullmatch(r"[A-Z]\d\d", code) for code in made)
     assert shaped(np.array([0, 100]), 1, 2, letters_first=False).to_pylist() == ["00A", "00B"]
 
 
