@@ -107,7 +107,7 @@ def _downhill(
     place = values.index(getattr(best, axis))
     for side in (values[place + 1 :], values[:place][::-1]):
         for value in side:
-            other = replace(best, **{axis: value})
+            other = replace(best, **{axis: value})  # type: ignore[arg-type] # by the name of a field
             if not misfit(other) < misfit(best):
                 break
             best = other

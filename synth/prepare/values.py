@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, LinearGrid
+from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, JoinedGrid, LinearGrid
 from synth.core.likely import likely_value
 from synth.core.mixing import mix
 from synth.core.schema import Column, Kind
@@ -37,7 +37,7 @@ def parts_of(column: Column) -> int:
         return 0
     grid = _units(grid_for(column))
     if column.kind is Kind.DATE:
-        width = 1.0 if isinstance(grid, BoundedGrid) else max(part.step for part in grid.parts)  # type: ignore[union-attr]
+        width = max(part.step for part in grid.parts) if isinstance(grid, JoinedGrid) else 1.0
     elif column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
         return MOST_PARTS
     elif isinstance(grid, FloatGrid):
