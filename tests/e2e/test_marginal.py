@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import RARE_CITY, Project, Run, inside, make_project, rows_of
+from .conftest import RARE_CITY, Project, Run, inside, make_project, rows_of, visits_table
 
 pytestmark = pytest.mark.e2e
 
@@ -33,6 +33,33 @@ def test_auto_says_what_it_chose_and_why(finished_marginal: Finished) -> None:
     model = project.json("model", "model.json")
     assert model["kind"] == "mixture"
     assert model["training"]["is_private"]
+
+
+def test_a_run_says_that_its_table_is_usable(finished_marginal: Finished) -> None:
+    _, run = finished_marginal
+    assert "usable" in run.stdout
+    assert "NOT USABLE" not in run.stdout
+
+
+def test_a_run_that_noise_leaves_nothing_of_ends_with_a_code_of_its_own_and_says_why(
+    tmp_path: Path, spark: object
+) -> None:
+    (tmp_path / "lake").mkdir()
+    pq.write_table(visits_table(40), tmp_path / "lake" / "0.parquet")
+    project = make_project(
+        tmp_path / "few",
+        {"path": str(tmp_path / "lake")},
+        privacy={"epsilon": 0.1, "delta": 1e-6},
+        model={"kind": "auto"},
+        evaluate={"target": "smoker", "sample_rows": 1000},
+    )
+    done = inside(*project.arguments("run"))
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.code == 3, said
+    assert "NOT USABLE: " in said
+    assert "noise hides" in said
+    assert "raise privacy.epsilon" in said
+    assert "Traceback" not in said
 
 
 def test_the_whole_budget_is_spent_and_no_more(finished_marginal: Finished) -> None:
