@@ -78,7 +78,7 @@ _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 _NO_EVIDENCE = frozenset({"NA", "NaN", "None", "none", "Unknown", "unknown", "Other", "other"})
 """Words that say nothing of the list that the others are of: they may stand in any."""
 _TOGETHER = 4.5
-"""Noise scales of their sum that a list's words must exceed together: one of 300,000 does by chance."""
+"""Noise scales that the sum of a list's words must exceed: of 300,000 lists one does by chance."""
 _LEAST = 1.5
 """Noise scales that a word of a list in use must exceed at least."""
 

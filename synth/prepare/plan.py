@@ -1,7 +1,8 @@
 """How preparation's share of the budget is divided over its queries, before any data is looked at.
 
 Every query is a histogram in which one privacy unit counts a bounded number of times. Queries with a greater
-weight get less noise: a query of weight w gets the share w / (sum of weights) of mu^2.
+weight get less noise: a query of weight w gets the share w / (sum of weights) of mu^2. The row count gets a
+fixed share, however many columns there are: its error goes into the size of everything that is modelled.
 """
 
 import math
@@ -179,9 +180,17 @@ def has_endings(feature: Feature) -> bool:
 def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iterator[Query]:
     """All queries, with the `skipped` finest levels left out of every tree that has more."""
     m = schema.unit.max_rows
-    yield _query(Purpose.ROWS, None, weights.counts, m)
+    asked = tuple(_of_features(schema, weights, skipped, m))
+    n_counts = 1 if schema.unit.entity is None else 2
+    others = sum(query.weight for query in asked) or 1.0
+    weight = others * weights.counts / (1 - n_counts * weights.counts)
+    yield _query(Purpose.ROWS, None, weight, m)
     if schema.unit.entity is not None:
-        yield _query(Purpose.UNITS, None, weights.counts, 1)
+        yield _query(Purpose.UNITS, None, weight, 1)
+    yield from asked
+
+
+def _of_features(schema: TableSchema, weights: PrepareWeights, skipped: int, m: int) -> Iterator[Query]:
     for feature in features_of(schema):
         column = feature.column
         if column.public or column.constant:

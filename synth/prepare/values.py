@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, LinearGrid
+from synth.core.grid import BoundedGrid, DecimalGrid, FloatGrid, Grid, JoinedGrid, LinearGrid
 from synth.core.likely import likely_value
 from synth.core.mixing import mix
 from synth.core.schema import Column, Kind
@@ -35,21 +35,22 @@ def parts_of(column: Column) -> int:
     """How many parts a column's values have within their cells; 0 if no cell holds more than one value."""
     if column.edges is not None or column.kind is Kind.PLACE:
         return 0
-    grid = _units(grid_for(column))
-    if column.kind is Kind.DATE:
-        width = 1.0 if isinstance(grid, BoundedGrid) else max(part.step for part in grid.parts)  # type: ignore[union-attr]
-    elif column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
+    if column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
         return MOST_PARTS
-    elif isinstance(grid, FloatGrid):
+    grid = _units(grid_for(column))
+    if isinstance(grid, FloatGrid):
         largest = min(type_limits(column)[1] * 10.0 ** (column.decimals or 0), 2.0**53)
         width = largest / 2.0 ** (grid.bits + 1)
     else:
-        width = _step(grid)
+        width = _widest(grid)
     return -(-max(int(np.ceil(np.log2(max(width, 1.0)))), 0) // PART_BITS)
 
 
-def _step(grid: Grid) -> float:
+def _widest(grid: Grid) -> float:
+    """Width of the widest cell of a grid that is no grid of floats."""
     match grid:
+        case JoinedGrid():
+            return max(part.step for part in grid.parts)
         case BoundedGrid():
             return grid.inner.step
         case LinearGrid():

@@ -16,7 +16,9 @@ from synth.scan.entities import CATALOGUE, EntitySpec, name_words
 from synth.scan.evidence import ClassCounts, other_values
 from synth.scan.pictures import decimals_of, numbers
 from synth.scan.spellings import (
+    AMOUNTS,
     DIGITS_OF_CLASS,
+    INTEGERS,
     LENGTHS,
     LETTER,
     NO_VALUE,
@@ -119,7 +121,8 @@ def _mixed(counts: ClassCounts, settings: Scan) -> list[EntitySpec]:
 
 
 def _weight(spec: EntitySpec, words: tuple[str, ...], counts: ClassCounts) -> float:
-    named = 0.3 + 0.7 * counts.share((*spec.telling, *spec.possible)) if spec.is_named(words) else 0.0
+    # A name with values that may be it weighs less than values that tell, noise or not.
+    named = 0.3 + 0.6 * counts.share((*spec.telling, *spec.possible)) if spec.is_named(words) else 0.0
     return counts.share(spec.telling) + named
 
 
@@ -237,6 +240,8 @@ def _kind_of_numbers(counts: ClassCounts) -> Kind | None:
     undamaged = counts.n_values - counts.seen(found.damaged) - letters
     if not counts.most(found.classes, of=undamaged, least=0.25):
         return None
+    if counts.surely_hold(AMOUNTS["0+"], 0.0) and counts.surely_hold(INTEGERS, 0.0):
+        return Kind.CATEGORICAL  # 0, 1, 2, 3+: the last stands for all that is more
     strange = other_values(frozenset((*found.classes, *found.damaged)))
     held = max(counts.n_values, 1)
     if counts.surely_hold(strange, _STRANGE):

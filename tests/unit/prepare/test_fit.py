@@ -260,6 +260,14 @@ def test_the_one_partition_of_a_run_is_exact_and_free(fit_table: Fit) -> None:
     assert {query.feature for query in plan.queries} == {None, "age"}
 
 
+def test_a_heavy_first_of_the_year_makes_no_other_day_one(fit_table: Fit) -> None:
+    rng = np.random.default_rng(5)
+    days = np.where(rng.random(4_000) < 0.3, -25_567, rng.integers(18_000, 19_000, 4_000)).astype(np.int32)
+    schema = one(Column(name="d", spark_type="date", kind=Kind.DATE))
+    manifest = fit_table({"d": pa.array(days).cast(pa.date32())}, schema)
+    assert book(manifest, "d").roundings == ()
+
+
 def test_a_named_value_stays_beside_a_rest_that_is_most_of_its_column(fit_table: Fit) -> None:
     words = ["often seen"] * 6_000 + [f"seen once {i}" for i in range(14_000)]
     codebook = book(fit_table({"colour": pa.array(words)}, one(COLOUR), mu=0.3), "colour")
