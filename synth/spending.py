@@ -58,11 +58,11 @@ def selection_delta(privacy: Privacy) -> float:
 
 
 def scan_events(n_columns: int, unit: PrivacyUnit, mu: float | None) -> tuple[Event, ...]:
-    """What a scan charges: one histogram of value classes per column."""
+    """What a scan charges: one histogram of value classes per column, and the row count."""
     if mu is None:
         return (NoPrivacy(),)
-    scale = unit.max_rows * math.sqrt(n_columns) / mu
-    return (DiscreteGaussian(scale=scale, sensitivity=unit.max_rows, count=n_columns),)
+    scale = unit.max_rows * math.sqrt(n_columns + 1) / mu
+    return (DiscreteGaussian(scale=scale, sensitivity=unit.max_rows, count=n_columns + 1),)
 
 
 def within(privacy: Privacy, policy: Policy | None) -> Privacy:
@@ -137,7 +137,11 @@ def describe_plan(config: Config, ledger: Ledger) -> list[tuple[str, str, float 
     rows = config.generate.rows or "as many rows as released"
     return [
         ("before this run", "", after.get("before")),
-        ("scan", f"one noisy histogram of value classes per column{charge['scan']}", after.get("scan")),
+        (
+            "scan",
+            f"one noisy histogram of value classes per column, and the row count{charge['scan']}",
+            after.get("scan"),
+        ),
         ("mask", "a masked copy for the trusted side; not differentially private, charges nothing", None),
         ("prepare", f"categories, {bins}, row count{charge['prepare']}", after.get("prepare")),
         ("train", f"{shape}{charge['train']}", after.get("train")),

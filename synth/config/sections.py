@@ -245,13 +245,15 @@ class Binning(StrEnum):
 
 
 class PrepareWeights(Section):
-    """Relative weight of one query of each purpose in preparation's share of the budget."""
+    """Relative weight of one query of each purpose in preparation's share of the budget; `counts` is a share:
+    of the row count, and as much of the unit count."""
 
-    counts: Annotated[float, Field(gt=0)] = 0.5
+    counts: Annotated[float, Field(gt=0, lt=0.5)] = 0.06
     declared: Annotated[float, Field(gt=0)] = 2.0
     found: Annotated[float, Field(gt=0)] = 18.0
     bins: Annotated[float, Field(gt=0)] = 3.0
     endings: Annotated[float, Field(gt=0)] = 1.0
+    values: Annotated[float, Field(gt=0)] = 0.5
 
 
 class Prepare(Section):

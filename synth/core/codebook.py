@@ -15,6 +15,8 @@ from synth.core.schema import Kind
 
 NULL_CODE = 0
 _FEW_EDGES = 50
+_LARGE_REST = 0.25
+"""Share of values without a name above which they are made up, not taken from the named ones."""
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
@@ -54,6 +56,11 @@ class CategoricalCodebook:
     def other_code(self) -> int:
         """The code of values outside the categories: the last one, or 0 if the categories are closed."""
         return NULL_CODE if self.closed else len(self.categories) + 1
+
+    @property
+    def rest_is_large(self) -> bool:
+        """Whether so many values have no name that the named ones must not stand for them."""
+        return not self.closed and self.counts[-1] > _LARGE_REST * max(sum(self.counts[1:]), 1.0)
 
     def encode(self, values: NDArray[np.object_]) -> NDArray[np.uint16]:
         """Codes of strings or None; meant for the distinct values of a batch. [n] -> [n]."""
@@ -312,6 +319,15 @@ class BinnedCodebook:
                 return np.asarray(np.ceil(upper) - np.ceil(lower) <= 1)
             unit = 0.0 if self.decimals is None else 10.0**-self.decimals
             return np.asarray(upper - lower <= unit * (1 + 1e-6))
+
+    def single_values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The finite values that have a cell to themselves, and their released counts. [k], [k]."""
+        flat = np.array([cell for part in self.cells for cell in part], dtype=np.float64).reshape(-1, 3)
+        lower, upper, mass = flat.T
+        with np.errstate(invalid="ignore"):
+            alone = np.isfinite(lower) & ((lower == upper) | self._is_one_value(lower, upper))
+        lower, upper, mass = lower[alone], upper[alone], mass[alone]
+        return np.where(lower == upper, lower, self._in_cell(lower, upper, np.zeros(len(lower)))), mass
 
     def _in_cell(
         self, lower: NDArray[np.float64], upper: NDArray[np.float64], uniforms: NDArray[np.float64]

@@ -27,7 +27,7 @@ _FINER_BITS = 2
 """Further halvings of the cells of the finest places, where they hold enough."""
 _MOST_BITS_A_STEP = 3
 """Further halvings from one grid to the next: each cell then has at most 64 parts to be looked at."""
-_NAMES_WEIGHTS = (1.0, 0.25, 0.25, 0.12, 0.08)
+_NAMES_WEIGHTS = (0.75, 0.4, 0.4, 0.4, 0.15)
 _CELLS_WEIGHTS = (0.6, 0.9, 0.5, 0.1, 0.05)
 """Weights of the levels' histograms, the finest first: what is coarse has many rows a cell, and needs
 little."""

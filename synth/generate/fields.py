@@ -70,6 +70,9 @@ def learned_of(
                 numbers[feature.name] = _numbers(*values)
             case Role.PLAIN:
                 made[feature.name] = from_strings(_strings(*values), types[feature.name])
+                rest = _rest(values[0], values[1])
+                if rest is not None:
+                    unnamed[feature.name] = rest
             case Role.PLACE:
                 pair = [schema.column(name) for name in feature.columns]
                 numbers |= placed(pair, _numbers(*values), values[2])
@@ -172,6 +175,12 @@ def _strings(codebook: Codebook, codes: NDArray[np.uint16], uniforms: NDArray[np
     assert isinstance(codebook, CategoricalCodebook)
     table = pa.array([None, *codebook.categories], pa.string())
     return table.take(pa.array(codebook.resolve_other(codes, uniforms)))
+
+
+def _rest(codebook: Codebook, codes: NDArray[np.uint16]) -> NDArray[np.bool_] | None:
+    """Which values are to be made up, for no name of the column may stand for them; None if none are. [n]."""
+    assert isinstance(codebook, CategoricalCodebook)
+    return codes == codebook.other_code if codebook.rest_is_large else None
 
 
 def _typed(values: pa.Array, column: Column, arrow_type: pa.DataType) -> pa.Array:

@@ -7,6 +7,7 @@ somebody's: SSNs from area 666, phones from 555-0100 to 555-0199, cards from iss
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -60,8 +61,10 @@ def fakes(
         prefixes=learned.prefixes,
     )
     for column in sorted((c for c in columns if c.name in open_), key=_turn):
-        made = made_up_in(context, column, types[column.name], lengths.get(column.name))
-        if column.name in learned.unnamed:
+        is_learned = column.name in learned.unnamed  # then its nulls are, too
+        made_as = replace(column, null_share=0.0) if is_learned else column
+        made = made_up_in(context, made_as, types[column.name], lengths.get(column.name))
+        if is_learned:
             unnamed = pa.array(learned.unnamed[column.name])
             made = pc.if_else(unnamed, made, learned.columns[column.name])
         context.columns[column.name] = made

@@ -1,6 +1,7 @@
 """Strings that are made up: in the shape of what they stand for, never anybody's, fit for their row."""
 
 import functools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth.core.entity import Entity
-from synth.core.schema import Column
+from synth.core.schema import Column, Kind
+from synth.core.vocabulary import completion
 from synth.generate.context import RowContext
 from synth.generate.draw import below, permuted
 from synth.generate.identifiers import FIRST, IDENTIFIERS
@@ -22,12 +24,23 @@ from synth.generate.people import (
     last_names,
     person_of,
 )
-from synth.generate.text import ascii_rows, codes, digits, hexadecimal, joined, pick, uuids
+from synth.generate.shapes import CODE_SHAPE, code, picture_of
+from synth.generate.text import (
+    ascii_rows,
+    codes,
+    digits,
+    hexadecimal,
+    in_picture,
+    joined,
+    pick,
+    uuids,
+)
 from synth.generate.typed import phones
 from synth.generate.united_states import postcodes, state_names, state_numbers
 
 _MAY_REPEAT = ("postcode",)
 """Identifiers of places: many rows have the same."""
+_CODE_SHAPE = re.compile(r"code_A(?P<letters>\d+)_D(?P<digits>\d+)")
 _A_BLOCK = 10_000
 """Rows whose numbers at the end of a name have four digits."""
 
@@ -37,6 +50,9 @@ def strings(column: Column, context: RowContext) -> pa.Array:
     maker = _MAKERS.get(column.entity or "")
     if maker is not None:
         return maker(column, context)
+    others = completion(context.categories.get(column.name, ()))
+    if others:
+        return pick(others, below(context.bits(column.name, 1)[:, 0], len(others)))
     key = context.key(column.name)
     if column.digits and _is_numeral(column):
         widths = tuple(pair for pair in column.digits if pair[1] > 0 and pair[0] > 0)
@@ -48,7 +64,9 @@ def strings(column: Column, context: RowContext) -> pa.Array:
             return make((context.bits(column.name, 1)[:, 0] % np.uint64(size)).astype(np.int64))
         first = FIRST.get(column.entity, size)
         ids = context.row_ids % size
-        return make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+        made = make(ids // first * first + permuted(ids % first, first, key) % (size - ids // first * first))
+        picture = picture_of(column)
+        return made if picture is None else in_picture(made, picture)
     return _shape(column, context, key)
 
 
@@ -56,12 +74,25 @@ def _is_numeral(column: Column) -> bool:
     """Whether the values are digits alone: released, or what an identifier without a shape of its own is."""
     shape = column.value_class
     is_number = shape is None or shape.startswith(("digits", "integer", "card_valid", "date_compact"))
-    return is_number and shape != "digits_and_marks" and column.entity != "ip_address"
+    return (
+        is_number
+        and shape != "digits_and_marks"
+        and picture_of(column) is None
+        and column.entity != "ip_address"
+    )
 
 
 def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
     """A token in the public shape of the column's values; 16 hexadecimal digits if that is not known."""
     rows = context.row_ids
+    coded = CODE_SHAPE.fullmatch(column.value_class or "")
+    if coded is not None:
+        return code(column, context, coded)
+    picture = picture_of(column)
+    if picture is not None:
+        if str(column.value_class).startswith("phone"):
+            return _phone(column, context)
+        return in_picture(_strings_of("credit_card", column, context), picture)
     match column.value_class:
         case "integer":
             return pa.array(rows + 1).cast(pa.string())
@@ -92,12 +123,39 @@ def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
             return _street_address(column, context)
         case "person_name":
             return pick(family_names(), below(context.bits(column.name, 1)[:, 0], len(family_names())))
-        case "words" | "mixed_text" | "other_text" | "long_text" as shape:
+        case "words" | "other_text":
+            return _some_words(column, context)
+        case "mixed_text":
+            number = pa.array(1 + below(context.bits(f"{column.name} number", 1)[:, 0], 99)).cast(pa.string())
+            return joined(_some_words(column, context), number, separator=" ")
+        case "long_text":
             bits = context.bits(column.name, 2)
-            least, spread = (60, 120) if shape == "long_text" else (5, 20)
-            return text(bits[:, 0], (least + below(bits[:, 1], spread)).astype(np.float64))
+            return text(bits[:, 0], (60 + below(bits[:, 1], 120)).astype(np.float64))
+        case str() as shape if (parts := _CODE_SHAPE.fullmatch(shape)) is not None:
+            return _coded(parts, rows, key)
+        case _ if column.kind in (Kind.CATEGORICAL, Kind.ORDERED):
+            return _some_words(column, context)
         case _:
             return _token(column, context)
+
+
+def _coded(parts: re.Match[str], rows: NDArray[np.int64], key: int) -> pa.Array:
+    """Capitals and digits, as many as the shape has; no two rows' are equal as long as there are enough."""
+    n_letters, n_digits = int(parts["letters"]), int(parts["digits"])
+    size = 26**n_letters * 10**n_digits
+    serials = permuted(rows % size, size, key)
+    places, number = np.divmod(serials, 10**n_digits)
+    letters = places[:, None] // 26 ** np.arange(n_letters - 1, -1, -1, dtype=np.int64) % 26
+    return joined(ascii_rows((65 + letters).astype(np.uint8)), digits(number, n_digits))
+
+
+def _some_words(column: Column, context: RowContext) -> pa.Array:
+    """One to three words without meaning, the first letter of the first a capital one."""
+    bits, words = context.bits(column.name, 4), _words()
+    parts = [pick(words, below(bits[:, k], len(words))) for k in range(3)]
+    how_many = below(bits[:, 3], 3)
+    more = [pc.if_else(pa.array(how_many > k), joined(" ", parts[k + 1]), "") for k in range(2)]
+    return joined(pc.utf8_capitalize(parts[0]), *more)
 
 
 _BY_SHAPE = {
@@ -235,6 +293,10 @@ def _phone(column: Column, context: RowContext) -> pa.Array:
     numbers = phones(column, context)
     if column.value_class is not None and column.value_class.startswith("digits"):
         return pa.array(numbers).cast(pa.string())
+    picture = picture_of(column)
+    if picture is not None:
+        # No country has the code 99.
+        return in_picture(joined("99", digits(numbers % 10**10, 10)), picture)
     plain = numbers % 10**10
     parts = (plain // 10**7, plain // 10**4 % 1000, plain % 10**4)
     return joined(digits(parts[0], 3), digits(parts[1], 3), digits(parts[2], 4), separator="-")
@@ -279,6 +341,13 @@ def _street_suffixes() -> tuple[str, ...]:
     from faker.providers.address.en_US import Provider
 
     return tuple(Provider.street_suffixes)
+
+
+@functools.cache
+def _words() -> tuple[str, ...]:
+    from faker.providers.lorem.la import Provider
+
+    return tuple(dict.fromkeys(Provider.word_list))
 
 
 @functools.cache

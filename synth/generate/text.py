@@ -1,5 +1,7 @@
 """Arrays of strings from numbers, without a loop over rows."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,6 +56,36 @@ def codes(numbers: NDArray[np.int64], width: int) -> pa.Array:
         left, rest = np.divmod(left, 36)
         characters[:, place] = _CODE[rest]
     return ascii_rows(characters)
+
+
+def shaped(numbers: NDArray[np.int64], letters: int, digits_after: int, *, letters_first: bool) -> pa.Array:
+    """Codes of so many capitals and so many digits; different numbers below 26^letters x 10^digits differ."""
+    high, low = np.divmod(numbers, 10**digits_after)
+    characters = np.empty((len(numbers), letters), dtype=np.uint8)
+    for place in range(letters - 1, -1, -1):
+        high, rest = np.divmod(high, 26)
+        characters[:, place] = rest + ord("A")
+    head, tail = ascii_rows(characters), digits(low, digits_after)
+    return joined(head, tail) if letters_first else joined(tail, head)
+
+
+def in_picture(plain: pa.Array, picture: str) -> pa.Array:
+    """Strings of digits in place of the zeros of a picture such as `(000) 000-0000`. [n] -> [n].
+
+    Args:
+      plain: strings of at least as many digits as the picture has; the last ones are used.
+    """
+    runs = re.findall(r"0+|[^0]+", picture)
+    place = -picture.count("0")
+    parts: list[pa.Array | str] = []
+    for run in runs:
+        if run[0] != "0":
+            parts.append(run)
+            continue
+        stop = place + len(run)
+        parts.append(pc.utf8_slice_codeunits(plain, place, stop if stop < 0 else None))
+        place = stop
+    return joined(*parts)
 
 
 def pick(words: tuple[str, ...], places: NDArray[np.int64]) -> pa.Array:

@@ -98,13 +98,17 @@ def _integers(column: Column, context: RowContext, least: int, most: int) -> Int
     )
     if widths and not _counts_up(widths):
         narrow = tuple((min(width, MOST_DIGITS), share) for width, share in widths)
-        return numbers_of(
+        made = numbers_of(
             rows,
             narrow,
             context.key(column.name) >> 2,
             least=max(least, 1 - 10**MOST_DIGITS),
             most=min(most, 10**MOST_DIGITS - 1),
         )[0]
+        # Where the type has too few numbers for all rows, one comes twice rather than a negative one once.
+        return made if column.unique else np.where(made < 0, 1 + rows % most, made)
+    if not column.unique and most < 1 << 31:
+        return 1 + rows % most
     # 1, 2, 3, ..., then 0 and what is below it; then again.
     serials = rows % (most - least + 1) if most - least < 1 << 62 else rows
     return np.where(serials < most, serials + 1, most - serials)

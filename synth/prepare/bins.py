@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import numpy as np
@@ -172,17 +172,22 @@ def _is_single(
 
 
 def with_points(
-    bins: Sequence[Sequence[Cell]], spikes: Sequence[Cell], column: Column
+    bins: Sequence[Sequence[Cell]], spikes: Sequence[Cell], column: Column, values: Mapping[Cell, float]
 ) -> list[tuple[Cell, ...]]:
-    """Where the mass of each bin lies: spikes at their likely values, the rest in its cells."""
+    """Where the mass of each bin lies: spikes at their (likely) values, the rest in its cells."""
     single = set(spikes)
-    return [tuple(_at_point(cell, column) if cell in single else cell for cell in part) for part in bins]
+    return [
+        tuple(_at_point(cell, column, values.get(cell)) if cell in single else cell for cell in part)
+        for part in bins
+    ]
 
 
-def _at_point(cell: Cell, column: Column) -> Cell:
+def _at_point(cell: Cell, column: Column, value: float | None) -> Cell:
     lower, upper, count = cell
     if column.kind is Kind.PLACE:
         return cell
+    if value is not None and lower <= value <= upper:
+        return (value, value, count)
     value = likely_value(lower, upper, column.kind, column.decimals)
     return (value, value, count)
 

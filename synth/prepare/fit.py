@@ -9,13 +9,15 @@ import numpy as np
 
 from synth.config.sections import Prepare
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Cell, Codebook
-from synth.core.digits import Rounding, endings_of, roundings
+from synth.core.digits import Rounding, ending, endings_of, roundings
 from synth.core.feature import Feature, Role, coded_features_of, features_of
 from synth.core.finding import Findings
+from synth.core.grid import Grid
 from synth.core.power import PowerTransform
 from synth.core.prepared import PreparedManifest
 from synth.core.region import regions_of
 from synth.core.schema import Column, Kind, TableSchema
+from synth.core.vocabulary import believed, public_words
 from synth.prepare.bins import cells_of, cut, find_spikes, share_outside, with_points
 from synth.prepare.features import grid_for, type_limits
 from synth.prepare.levels import Levels
@@ -23,10 +25,11 @@ from synth.prepare.plan import PreparePlan, Purpose, has_endings
 from synth.prepare.power import fit_power
 from synth.prepare.regions import region_codebook
 from synth.prepare.summary import FeatureSummary, Summary
+from synth.prepare.values import BUCKETS, PART_BITS, ReleasedParts
 from synth.privacy import noise
 from synth.privacy.entry import Receipt
 from synth.privacy.quantile import release_mass
-from synth.privacy.select import pruned_count, select_keys
+from synth.privacy.select import key_threshold, pruned_count, select_keys
 
 _MOSTLY_OTHER = 0.5
 """Share of values outside the released categories above which a column is made up, not learned."""
@@ -57,8 +60,8 @@ def fit(
 ) -> PreparedManifest:
     """Released codebooks of all features, with the released row count.
 
-    A column most of whose values cannot be named privately becomes made-up text; a combination of columns
-    falls apart into its columns, all of them made up.
+    A column none of whose values can be named privately becomes made-up text; a combination of columns most
+    of which cannot falls apart into its columns, all of them made up.
     Args:
       summary: its features in the order of `features_of(schema)`.
       findings: what the schema was resolved from: the manifest is private only if they are.
@@ -158,11 +161,12 @@ def _fit_feature(
         receipts = plan.receipts(receipt, Purpose.BINS, feature)
         if feature.column.edges is not None:
             return _count_bins(counted, feature, feature.column.edges, receipts[0])
-        found = _find_bins(counted, feature, receipts, settings, n_rows)
+        parts = _released_parts(counted, plan.receipts(receipt, Purpose.VALUES, feature))
+        found = _find_bins(counted, feature, receipts, settings, n_rows, parts)
         if not has_endings(feature):
             return found
         (paid,) = plan.receipts(receipt, Purpose.ENDINGS, feature)
-        return replace(found, roundings=_find_roundings(counted, feature, paid))
+        return replace(found, roundings=_find_roundings(counted, feature, paid, found))
     if feature.column.categories is not None:
         (paid,) = plan.receipts(receipt, Purpose.DECLARED, feature)
         return _count_categories(counted, feature, feature.column.categories, paid)
@@ -212,6 +216,8 @@ def _find_categories(
     scale = noise.scale_of(paid)
     if feature.column.kind is Kind.BOOLEAN:
         named = _named_booleans(counted.categories, paid, m)
+    elif feature.role is Role.PLAIN and scale > 0:
+        named = _named_words(counted.categories, paid, n_rows - nulls, m)
     else:
         pruned = pruned_count(scale, max_rows=m)
         named = select_keys(counted.categories, paid, max_rows=m, pruned=pruned).value
@@ -219,7 +225,7 @@ def _find_categories(
     if scale == 0:  # no privacy, or a public column: all of it is known
         n_rows = counted.nulls + sum(counted.categories.values())
     other = max(0.0, n_rows - nulls - sum(named[key] for key in frequent))
-    if other > _MOSTLY_OTHER * max(n_rows - nulls, 1):
+    if other > _MOSTLY_OTHER * max(n_rows - nulls, 1) and (not frequent or feature.role is not Role.PLAIN):
         return None
     # A rest smaller than the noise of its own estimate is no rest.
     if other <= 2 * scale * math.sqrt(len(frequent) + 2):
@@ -242,6 +248,26 @@ def _named_booleans(counts: dict[str, int], paid: Receipt, m: int) -> dict[str, 
     return usual | select_keys(others, paid, max_rows=m, pruned=0).value
 
 
+def _named_words(counts: dict[str, int], paid: Receipt, n_values: float, m: int) -> dict[str, int]:
+    """Counts of public words that are taken to occur, and of other values that reach the threshold.
+
+    Values of at most `pruned` rows may be uncounted, so a public word counts the rows that it has above them.
+    Guarantee: each value is a public word or none, so that together they are the one histogram that the
+      receipt pays for; which of the noisy counts of public words are kept is told from released figures.
+    """
+    words, pruned = public_words(), pruned_count(noise.scale_of(paid), max_rows=m)
+    exact = np.array([max(counts.get(word, 0) - pruned, 0) for word in words], dtype=np.int64)
+    noisy = dict(zip(words, noise.noisy_counts(exact, paid).value.astype(float).tolist(), strict=True))
+    public = frozenset(words)
+    others = {key: n for key, n in counts.items() if key not in public}
+    named = select_keys(others, paid, max_rows=m, pruned=pruned).value
+    least = key_threshold(paid, max_rows=m, pruned=pruned)
+    named |= {word: int(n) for word, n in noisy.items() if n >= least}
+    room = n_values - sum(named.values())
+    kept = believed(noisy, named, noise.scale_of(paid), room)
+    return named | {word: int(n) + pruned for word, n in kept.items()}
+
+
 def _natural(key: str) -> tuple[bool, float, str]:
     """Numbers by value, before words by the alphabet."""
     try:
@@ -251,7 +277,12 @@ def _natural(key: str) -> tuple[bool, float, str]:
 
 
 def _find_bins(
-    counted: FeatureSummary, feature: Feature, receipts: Sequence[Receipt], settings: Prepare, n_rows: int
+    counted: FeatureSummary,
+    feature: Feature,
+    receipts: Sequence[Receipt],
+    settings: Prepare,
+    n_rows: int,
+    parts: ReleasedParts | None,
 ) -> BinnedCodebook:
     column = feature.column
     grid = grid_for(column)
@@ -276,18 +307,67 @@ def _find_bins(
     bins = cut(
         cells, settings.binning, column, bins=wanted, noise_scale=mass.noise_scale, power=power, spikes=spikes
     )
-    within = with_points(bins, list(itertools.compress(cells, spikes)), column)
+    alone = list(itertools.compress(cells, spikes))
+    within = with_points(bins, alone, column, _values(alone, grid, column, parts))
     outside = share_outside(mass, grid, column)
     return replace(_codebook(feature, bins, within, nulls, power), outside=outside)
 
 
-def _find_roundings(counted: FeatureSummary, feature: Feature, paid: Receipt) -> tuple[Rounding, ...]:
-    """What values are rounded to, from one histogram of how they end."""
+def _released_parts(counted: FeatureSummary, receipts: Sequence[Receipt]) -> ReleasedParts | None:
+    """What tells the values of heavy cells: of each part one histogram, in which a row counts once."""
+    if not receipts:
+        return None
+    n_parts = len(receipts)
+    exact = np.zeros(BUCKETS * n_parts << PART_BITS, dtype=np.int64)
+    exact[counted.counters] = counted.counter_counts
+    by_part = exact.reshape(BUCKETS, n_parts, -1).transpose(1, 0, 2)
+    noisy = [
+        noise.noisy_counts(part.ravel(), paid).value.reshape(part.shape)
+        for part, paid in zip(by_part, receipts, strict=True)
+    ]
+    return ReleasedParts(counts=np.stack(noisy).astype(np.float64), noise_scale=noise.scale_of(receipts[0]))
+
+
+def _values(
+    spikes: Sequence[Cell], grid: Grid, column: Column, parts: ReleasedParts | None
+) -> dict[Cell, float]:
+    """The value of each spike that holds mostly one."""
+    finite = [cell for cell in spikes if math.isfinite(cell[0]) and cell[0] < cell[1]]
+    if parts is None or not finite:
+        return {}
+    lower, upper, mass = (np.array(edge) for edge in zip(*finite, strict=True))
+    if column.kind is Kind.REAL and column.decimals is not None:
+        inside = lower
+    elif column.kind is Kind.REAL:
+        inside = lower / 2 + upper / 2
+    else:
+        inside = np.ceil(lower)
+    numbers = grid.cell(inside)
+    found = parts.values(numbers.tolist(), mass.tolist(), column)
+    return {
+        cell: found[number] for cell, number in zip(finite, numbers.tolist(), strict=True) if number in found
+    }
+
+
+def _find_roundings(
+    counted: FeatureSummary, feature: Feature, paid: Receipt, bins: BinnedCodebook
+) -> tuple[Rounding, ...]:
+    """What values are rounded to, from one histogram of how they end, without those that the bins tell one
+    by one: a sentinel of 20210101 would else make all days the first of a year."""
     column = feature.column
     names = endings_of(column.kind, column.decimals)
     exact = np.array([counted.categories.get(name, 0) for name in names], dtype=np.int64)
-    noisy = noise.noisy_counts(exact, paid).value.tolist()
-    return roundings(noisy, column.kind, column.decimals, noise_scale=noise.scale_of(paid))
+    noisy = noise.noisy_counts(exact, paid).value.astype(np.float64)
+    values, mass = bins.single_values()
+    ends = ending(values, column.kind, column.decimals)
+    told = np.bincount(ends, weights=mass, minlength=len(names))
+    most = int(np.bincount(ends, minlength=1).max())
+    return roundings(
+        np.maximum(noisy - told, 0.0).tolist(),
+        column.kind,
+        column.decimals,
+        noise_scale=math.hypot(noise.scale_of(paid), bins.noise_scale * math.sqrt(most)),
+    )
 
 
 def _count_bins(

@@ -97,7 +97,9 @@ class Levels:
         places = self.names.get(feature.depth, {})
         for place in sorted(places, key=lambda place: (-places[place], place)):
             if places[place] > least and len(candidates) < _MOST_LOOKED_AT:
-                candidates.extend((place, cell) for cell in (*self._within(place, feature.bits), None))
+                candidates.extend((place, cell) for cell in self._within(place, feature.bits))
+                if self._may_be_null(place):
+                    candidates.append((place, None))
         exact = np.array([counted.categories.get(_key(*pair), 0) for pair in candidates], dtype=np.int64)
         noisy = noise.noisy_counts(exact, paid).value.tolist()
         by_place: dict[str, list[tuple[float, int | None]]] = defaultdict(list)
@@ -116,6 +118,10 @@ class Levels:
                 return [cell * size + part for cell in sorted(cells) for part in range(size)] if few else []
         return range(4**bits) if 4**bits <= _MOST_CANDIDATES else []
 
+    def _may_be_null(self, place: str) -> bool:
+        """Whether positions are missing there: of many places noise alone would find one where none are."""
+        return not self.grids or any(None in g.cells.get(ancestor(place, g.depth), {}) for g in self.grids)
+
 
 def _key(place: str, cell: int | None) -> str:
     text = NULL if cell is None else str(cell)
@@ -123,9 +129,10 @@ def _key(place: str, cell: int | None) -> str:
 
 
 def _heaviest(found: list[tuple[float, int | None]], total: float) -> Cells:
-    """The heaviest cells, as many as add up to what the place counts: the others are noise."""
+    """What is missing, and of the cells the heaviest, as many as add up to what the place counts: the others
+    are noise."""
     kept: Cells = {}
-    for n, cell in sorted(found, key=lambda pair: -pair[0]):
+    for n, cell in sorted(found, key=lambda pair: (pair[1] is not None, -pair[0])):
         if sum(kept.values()) >= total:
             break
         kept[cell] = n

@@ -1,7 +1,8 @@
 """How preparation's share of the budget is divided over its queries, before any data is looked at.
 
 Every query is a histogram in which one privacy unit counts a bounded number of times. Queries with a greater
-weight get less noise: a query of weight w gets the share w / (sum of weights) of mu^2.
+weight get less noise: a query of weight w gets the share w / (sum of weights) of mu^2. The row count gets a
+fixed share, however many columns there are: its error goes into the size of everything that is modelled.
 """
 
 import math
@@ -15,6 +16,7 @@ from synth.core.digits import endings_of
 from synth.core.feature import Feature, Role, features_of
 from synth.core.schema import Kind, TableSchema
 from synth.prepare.features import grid_for
+from synth.prepare.values import parts_of
 from synth.privacy import noise
 from synth.privacy.budget import DiscreteGaussian, Event, NoPrivacy, Selection
 from synth.privacy.entry import Receipt
@@ -36,6 +38,7 @@ class Purpose(StrEnum):
     DECLARED = "declared categories"
     BINS = "bins"
     ENDINGS = "trailing digits"
+    VALUES = "values of heavy cells"
     CELLS = "cells of places"
 
 
@@ -120,6 +123,7 @@ class PreparePlan:
         if feature is not None and feature.column.public:
             is_tree = feature.column.kind.is_binned and purpose is Purpose.BINS
             levels = len(grid_for(feature.column).levels) if is_tree else 1
+            levels = parts_of(feature.column) if purpose is Purpose.VALUES else levels
             return [noise.public(receipt)] * levels
         name = None if feature is None else feature.name
         asked = [q for q in self.queries if (q.purpose, q.feature) == (purpose, name)]
@@ -176,9 +180,17 @@ def has_endings(feature: Feature) -> bool:
 def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iterator[Query]:
     """All queries, with the `skipped` finest levels left out of every tree that has more."""
     m = schema.unit.max_rows
-    yield _query(Purpose.ROWS, None, weights.counts, m)
+    asked = tuple(_of_features(schema, weights, skipped, m))
+    n_counts = 1 if schema.unit.entity is None else 2
+    others = sum(query.weight for query in asked) or 1.0
+    weight = others * weights.counts / (1 - n_counts * weights.counts)
+    yield _query(Purpose.ROWS, None, weight, m)
     if schema.unit.entity is not None:
-        yield _query(Purpose.UNITS, None, weights.counts, 1)
+        yield _query(Purpose.UNITS, None, weight, 1)
+    yield from asked
+
+
+def _of_features(schema: TableSchema, weights: PrepareWeights, skipped: int, m: int) -> Iterator[Query]:
     for feature in features_of(schema):
         column = feature.column
         if column.public or column.constant:
@@ -189,6 +201,8 @@ def _queries(schema: TableSchema, weights: PrepareWeights, skipped: int) -> Iter
             least = 1 if levels == 1 else min(_LEAST_ROUNDS, levels + 1)
             for level in range(max(least, levels - skipped)):
                 yield _query(Purpose.BINS, feature.name, weights.bins * column.weight, m, level)
+            for _ in range(parts_of(column)):
+                yield _query(Purpose.VALUES, feature.name, weights.values * column.weight, m)
             if has_endings(feature):
                 yield _query(Purpose.ENDINGS, feature.name, weights.endings * column.weight, m)
         elif feature.bits is not None:

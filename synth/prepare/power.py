@@ -9,6 +9,8 @@ from synth.core.codebook import Cell
 from synth.core.power import PowerTransform, yeo_johnson
 
 _LOWEST, _HIGHEST = -4.0, 6.0
+_WORST = 1e100
+"""Cost of a power that no float holds: finite, so that the search can take differences of it."""
 _POINTS = 4
 """Points by which a cell stands in the fit, evenly within it."""
 
@@ -34,7 +36,7 @@ def fit_power(cells: Sequence[Cell]) -> PowerTransform | None:
             moved = yeo_johnson(points, power)
             variance = float(weights @ (moved - weights @ moved) ** 2)
         # The log-likelihood of Yeo and Johnson 2000, equation 3.1, its variance profiled out.
-        return 0.5 * float(np.log(variance)) - (power - 1) * slope if 0 < variance < np.inf else np.inf
+        return 0.5 * float(np.log(variance)) - (power - 1) * slope if 0 < variance < np.inf else _WORST
 
     power = float(minimize_scalar(cost, bounds=(_LOWEST, _HIGHEST), method="bounded").x)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -109,7 +109,7 @@ class _Tree:
             return
         extra: Mapping[str, float] = {}
         rest = self._rest(key)
-        if rest > 0 and self._is_mostly_named(key) and not self._is_prefix(key):
+        if rest > 0 and self._is_mostly_named(key):
             # As values of a rest are rare, a frequent one gets no more of it than the rest itself.
             spread = [child for child in children if child not in self.coded] or children
             shares = {child: min(self.counts[child], rest) for child in spread}
@@ -121,11 +121,6 @@ class _Tree:
             weight = extra.get(child, 0.0) + (0.0 if child in self.coded else self.counts[child])
             if weight > 0:
                 yield from self._below(child, weight)
-
-    def _is_prefix(self, key: str) -> bool:
-        """Whether a place is what postcodes begin with: others that begin so can be made up."""
-        depth = len(parts_of(key))
-        return depth > 0 and self.region.steps[depth - 1].is_prefix
 
     def _below(self, key: str, weight: float) -> Iterator[tuple[str, float, bool]]:
         """The places under another one, sharing a weight."""

@@ -14,6 +14,7 @@ from synth.core.digits import ending, endings_of
 from synth.core.feature import Feature
 from synth.core.schema import TableSchema
 from synth.prepare.features import grid_for, numbers_of, strings_of
+from synth.prepare.values import BUCKETS, FIRST, PART_BITS, counters, parts_of
 
 ROWS = -1
 """Feature number of the record that counts the rows."""
@@ -34,6 +35,7 @@ class Tally:
     categories: Counter[str] = field(default_factory=Counter)
     cells: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
     counts: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
+    values: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
     nulls: int = 0
     _waiting: list[NDArray[np.int64]] = field(default_factory=list)
     _n_waiting: int = 0
@@ -50,7 +52,9 @@ class Tally:
         n_null = int(np.count_nonzero(null))
         self.nulls += n_null
         known = numbers[~null] if n_null else numbers
-        self._waiting.append(grid_for(feature.column).cell(known))
+        cells = grid_for(feature.column).cell(known)
+        self._waiting.append(cells)
+        self._count_values(known, cells, feature)
         self._count_endings(known, feature)
         self._n_waiting += len(numbers) - n_null
         if self._n_waiting >= _BUFFERED:
@@ -64,6 +68,13 @@ class Tally:
             # A Counter adds up; what no value ends in is not worth a record.
             self.categories.update({name: n for name, n in zip(names, counts.tolist(), strict=True) if n})
 
+    def _count_values(self, numbers: NDArray[np.float64], cells: NDArray[np.int64], feature: Feature) -> None:
+        n_parts = parts_of(feature.column)
+        if n_parts and not len(self.values):
+            self.values = np.zeros(BUCKETS * n_parts << PART_BITS, dtype=np.int64)
+        for part in counters(numbers, cells, feature.column, n_parts) if n_parts else ():
+            self.values += np.bincount(part - FIRST, minlength=len(self.values))
+
     def _settle(self) -> None:
         """Count what waits: many cells at once cost less than few at a time."""
         if self._n_waiting:
@@ -73,7 +84,7 @@ class Tally:
     @property
     def distinct(self) -> int:
         """How many counts it holds: what it costs in memory."""
-        return len(self.categories) + len(self.cells)
+        return len(self.categories) + len(self.cells)  # counters of values are bounded
 
     def records(self, number: int) -> Iterator[pa.RecordBatch]:
         """The counts as records of the feature of that number."""
@@ -83,6 +94,9 @@ class Tally:
             yield _records(number, names, None, self.categories.values())
         if len(self.cells):
             yield _records(number, None, pa.array(self.cells), self.counts)
+        used = np.flatnonzero(self.values)
+        if len(used):
+            yield _records(number, None, pa.array(used + FIRST), self.values[used])
         if self.nulls:
             yield _records(number, None, None, [self.nulls])
 
@@ -145,12 +159,15 @@ class FeatureSummary:
       categories: of a categorical feature, the more frequent of them at least; of a binned one, how its
         values end (`synth.core.digits`).
       cells, counts: int64 [m], occupied grid cells in order with their counts, of a binned one.
+      counters, counter_counts: int64 [k], the same of what tells values within cells (`prepare.values`).
     """
 
     categories: dict[str, int]
     cells: NDArray[np.int64]
     counts: NDArray[np.int64]
     nulls: int
+    counters: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
+    counter_counts: NDArray[np.int64] = field(default_factory=lambda: _NO_CELLS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +204,15 @@ def _summary_of(records: pa.Table) -> FeatureSummary:
         categories[name] += count
     cells, sums = _added_up(records["cell"].filter(pa.array(is_cell)).to_numpy(), counts[is_cell])
     nulls = int(counts[~is_category & ~is_cell].sum())
-    return FeatureSummary(categories=dict(categories), cells=cells, counts=sums, nulls=nulls)
+    end = int(np.searchsorted(cells, FIRST))
+    return FeatureSummary(
+        categories=dict(categories),
+        cells=cells[:end],
+        counts=sums[:end],
+        nulls=nulls,
+        counters=cells[end:] - FIRST,
+        counter_counts=sums[end:],
+    )
 
 
 def _counted(

@@ -25,7 +25,8 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     (r"^\d*\.\d+$", "point"),
     (r"^\d+,\d+$", "comma"),
     (r"^\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$", "us"),
-    (r"^\d{1,3}(\.\d{3})+(,\d+)?$", "eu"),
+    # Points in whole numbers of more than 15 digits are what a spreadsheet made of a long fraction.
+    (r"^\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){1,4})$", "eu"),
     (r"^\d{1,3}( \d{3})+(,\d+)?$", "blank_comma"),
     (r"^\d{1,3}( \d{3})+\.\d+$", "blank_point"),
     (r"^\d{1,3}(['\x{2019}]\d{3})+(\.\d+)?$", "swiss"),

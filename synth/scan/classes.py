@@ -240,7 +240,17 @@ def _classify_marked(texts: pa.Array) -> Codes:
         codes[left] = found
     _refine(codes, texts, "ssn_like", "ssn_valid", validators.ssn)
     _refine(codes, texts, "card_like", "card_valid", lambda part: validators.luhn(_only_digits(part)))
+    for name in ("phone", "card_valid"):
+        _refine_by_picture(codes, texts, name)
     return codes
+
+
+def _refine_by_picture(codes: Codes, texts: pa.Array, name: str) -> None:
+    """Give values of a class the one that says where their marks stand, if there is such a class."""
+    hit = np.flatnonzero(codes == CODE[name])
+    if hit.size:
+        pictures = pc.replace_substring_regex(texts.take(pa.array(hit)), r"\d", "0").to_pylist()
+        codes[hit] = [CODE.get(f"{name} {picture}", CODE[name]) for picture in pictures]
 
 
 def _classify_loose(texts: pa.Array) -> Codes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from synth.core.entity import Entity
 from synth.core.schema import Kind
 from synth.scan import spellings
-from synth.scan.spellings import CALENDARS, LENGTHS, VALUE_CLASSES, ZERO_PADDED
+from synth.scan.spellings import CALENDARS, CARDS, LENGTHS, PHONES, VALUE_CLASSES, ZERO_PADDED
 
 _DATES = tuple(name for name in VALUE_CLASSES if name.startswith("date_"))
 _TIMESTAMPS = tuple(name for name in VALUE_CLASSES if name.startswith("timestamp_"))
@@ -71,15 +71,15 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.CREDIT_CARD,
-        telling=("card_valid", "card_like"),
+        telling=("card_valid", *CARDS, "card_like"),
         possible=(*spellings.DIGITS[4:], "epoch_ms", "epoch_us", "timestamp_compact"),
-        checked=("card_valid",),
+        checked=("card_valid", *CARDS),
         within=("creditcard", "debitcard", "cardnumber", "cardno", "cardnum", "ccnumber", "ccnum", "ccno"),
         whole=("cc", "pan", "card"),
     ),
     EntitySpec(
         entity=Entity.PHONE,
-        telling=("phone",),
+        telling=("phone", *PHONES),
         possible=(*_DIGITS, *LENGTHS[6:], "digits_and_marks"),
         within=("phone", "telephone", "mobile", "cellphone", "fax", "msisdn"),
         whole=("tel", "cell"),
@@ -243,7 +243,7 @@ CATALOGUE: tuple[EntitySpec, ...] = (
     ),
     EntitySpec(
         entity=Entity.POSTCODE,
-        possible=(*_INTEGER, *_CODES, "mixed_text", "phone", "person_name"),
+        possible=(*_INTEGER, *_CODES, "mixed_text", "phone", *PHONES, "person_name"),
         within=("zip", "zipcode", "postcode", "postalcode", "postal", "plz"),
     ),
     EntitySpec(entity=Entity.LATITUDE, possible=(*_REALS, "digits_and_marks"), within=("lat", "latitude")),

@@ -16,9 +16,6 @@ from synth.scan.evidence import ClassCounts
 from synth.scan.judge import judge
 from synth.scan.spellings import VALUE_CLASSES
 
-_STANDS_OUT = 4.0
-"""Noise scales above which a class adds to the number of rows: one empty class in 30,000 does by chance."""
-
 
 def release_findings(
     class_counts: Mapping[str, NDArray[np.int64]],
@@ -34,23 +31,24 @@ def release_findings(
 
     Args:
       class_counts: exact counts of each column: int64 [len(VALUE_CLASSES)].
-      receipt: must pay for one DiscreteGaussian query a column.
+      receipt: must pay for one DiscreteGaussian query a column and one for the row count.
       spark_types: column -> Spark's simple type string.
       columns: what the user declared, where anything.
       unit: the privacy unit in words.
-    Raises: ValueError if the receipt pays for fewer columns.
+    Raises: ValueError if the receipt pays for fewer queries.
     Guarantee: the receipt's DiscreteGaussian event. A row has one value class in each column, so a
-      privacy unit of m rows moves each column's histogram by at most m (L2); the histograms are
+      privacy unit of m rows moves each column's histogram, and the row count, by at most m (L2); all are
       perturbed once, and everything else is computed from the noisy counts and public facts.
     """
     scale = noise.scale_of(receipt)
     _check_paid(receipt, len(class_counts), scale)
-    exact = np.concatenate([*class_counts.values(), np.zeros(0, dtype=np.int64)])
+    n_exact = max((counts.sum() for counts in class_counts.values()), default=0)  # a row is in every column
+    exact = np.concatenate([np.array([n_exact], dtype=np.int64), *class_counts.values()])
     released_counts = noise.noisy_counts(exact, receipt)
 
     def read(released: NDArray[np.int64]) -> Findings:
-        histograms = released.reshape(len(class_counts), len(VALUE_CLASSES))  # [columns, classes]
-        n_rows = _n_rows(histograms, scale)
+        n_rows = max(1.0, float(released[0]))
+        histograms = released[1:].reshape(len(class_counts), len(VALUE_CLASSES))  # [columns, classes]
         counts = {
             column: ClassCounts(
                 counts=dict(zip(VALUE_CLASSES, histogram.tolist(), strict=True)),
@@ -76,20 +74,10 @@ def release_findings(
     return released_counts.map(read)
 
 
-def _n_rows(histograms: NDArray[np.int64], scale: float) -> float:
-    """Rows of the table, at least 1, from noisy histograms of the same rows: [columns, classes].
-
-    The noise of two thousand empty classes would hide the rows of a small table, so counts that noise alone
-    explains are left out. That loses rows where a column's values fall into many small classes, so columns in
-    the upper half are believed: the upper quartile.
-    """
-    if not len(histograms):
-        return 1.0
-    kept = np.where(histograms > _STANDS_OUT * scale, histograms, 0).sum(axis=1)
-    return max(1.0, float(np.quantile(kept, 0.75)))
-
-
 def _check_paid(receipt: Receipt, n_columns: int, scale: float) -> None:
     paid = sum(event.count for event in receipt.events if isinstance(event, DiscreteGaussian))
-    if scale > 0 and paid < n_columns:
-        raise ValueError(f"the receipt of entry {receipt.entry} pays for {paid} of {n_columns} columns")
+    if scale > 0 and paid < n_columns + 1:
+        raise ValueError(
+            f"the receipt of entry {receipt.entry} pays for {paid} queries; the row count and "
+            f"{n_columns} columns need {n_columns + 1}"
+        )

@@ -16,7 +16,9 @@ from synth.scan.entities import CATALOGUE, EntitySpec, name_words
 from synth.scan.evidence import ClassCounts, other_values
 from synth.scan.pictures import decimals_of, numbers
 from synth.scan.spellings import (
+    AMOUNTS,
     DIGITS_OF_CLASS,
+    INTEGERS,
     LENGTHS,
     LETTER,
     NO_VALUE,
@@ -81,8 +83,8 @@ def judge(
         format=written.format if declared.format is None else declared.format,
         step=written.step,
         null_spellings=_null_spellings(kind, spark_type, counts),
-        digits=_digits(counts) if kind.is_made_up else (),
-        value_class=_value_class(counts) if kind.is_made_up else None,
+        digits=() if kind.is_binned else _digits(counts),
+        value_class=None if kind.is_binned else _value_class(counts),
     )
 
 
@@ -119,7 +121,8 @@ def _mixed(counts: ClassCounts, settings: Scan) -> list[EntitySpec]:
 
 
 def _weight(spec: EntitySpec, words: tuple[str, ...], counts: ClassCounts) -> float:
-    named = 0.3 + 0.7 * counts.share((*spec.telling, *spec.possible)) if spec.is_named(words) else 0.0
+    # A name with values that may be it weighs less than values that tell, noise or not.
+    named = 0.3 + 0.6 * counts.share((*spec.telling, *spec.possible)) if spec.is_named(words) else 0.0
     return counts.share(spec.telling) + named
 
 
@@ -194,13 +197,13 @@ def _kind_of_type(spark_type: str) -> Kind | None:
 
 
 def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
-    if counts.most(moments(counts).classes, of=counts.n_values):
+    if _are_mostly(counts, moments(counts).classes):
         return Kind.TIMESTAMP
     if spec is not None and spec.entity in _DATE_ENTITIES and not counts.surely_hold(_UNREADABLE, 0.5):
         return Kind.DATE
-    if counts.most(dates(counts).classes, of=counts.n_values):
+    if _are_mostly(counts, dates(counts).classes):
         return Kind.DATE
-    if counts.most(times(counts).classes, of=counts.n_values):
+    if _are_mostly(counts, times(counts).classes):
         return _number_kind(counts)
     if _is_boolean(counts):
         return Kind.BOOLEAN
@@ -210,6 +213,13 @@ def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
     if counts.surely_hold(broken, 0.0) and counts.share((*broken, *numbers(counts).classes)) >= 0.5:
         return Kind.TEXT
     return Kind.TEXT if counts.surely_hold(["long_text"], 0.5) else Kind.CATEGORICAL
+
+
+def _are_mostly(counts: ClassCounts, classes: tuple[str, ...]) -> bool:
+    """Whether most values are of these classes, and no more are seen of others: one of a thousand spellings
+    of calendars may stand out by noise alone, beside the values that are there."""
+    rest = other_values(frozenset(classes))
+    return counts.most(classes, of=counts.n_values) and counts.seen(classes) >= counts.seen(rest)
 
 
 def _is_boolean(counts: ClassCounts) -> bool:
@@ -230,6 +240,8 @@ def _kind_of_numbers(counts: ClassCounts) -> Kind | None:
     undamaged = counts.n_values - counts.seen(found.damaged) - letters
     if not counts.most(found.classes, of=undamaged, least=0.25):
         return None
+    if counts.surely_hold(AMOUNTS["0+"], 0.0) and counts.surely_hold(INTEGERS, 0.0):
+        return Kind.CATEGORICAL  # 0, 1, 2, 3+: the last stands for all that is more
     strange = other_values(frozenset((*found.classes, *found.damaged)))
     held = max(counts.n_values, 1)
     if counts.surely_hold(strange, _STRANGE):
@@ -311,7 +323,9 @@ def _null_spellings(kind: Kind, spark_type: str, counts: ClassCounts) -> tuple[t
         return ()
     letters = LETTER if kind in (Kind.INTEGER, Kind.REAL) else ()
     found: dict[str | None, float] = {}
-    for name, count in counts.sure((*NO_VALUE, *letters)).items():
+    # Infinities of typed numbers are numbers, which have bins of their own.
+    missing = NO_VALUE if _kind_of_type(spark_type) is None else ("null", "nan")
+    for name, count in counts.sure((*missing, *letters)).items():
         word = written_null(name)
         found[word] = found.get(word, 0.0) + count
     if set(found) <= {None}:

@@ -8,10 +8,12 @@ from synth.scan.matching import NONE, Codes, first_match, lengths, look_up, matc
 from synth.scan.spellings import CODE, OPEN_REALS, PLUS_REALS, REALS
 
 _DAY = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+_FOR_EVER = "99991231|99990101|18000101"
+"""Days that stand for none."""
 _CARD = r"^(4\d{12}|4\d{15}|4\d{18}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6\d{15})$"
 _BY_LENGTH = {
     6: ((r"^(19|20)\d\d(0[1-9]|1[0-2])$", "month_compact"),),
-    8: ((rf"^{_DAY}$", "date_compact"),),
+    8: ((rf"^({_DAY}|{_FOR_EVER})$", "date_compact"),),
     10: ((r"^(1\d{9}|20\d{8}|21[0-3]\d{7})$", "epoch_s"),),
     13: ((r"^(1\d{12}|20\d{11}|21[0-3]\d{10})$", "epoch_ms"), (_CARD, "card_like")),
     14: ((rf"^{_DAY}([01]\d|2[0-3])[0-5]\d[0-5]\d$", "timestamp_compact"),),
@@ -29,8 +31,14 @@ _PADDED_CODES = look_up(
 )
 _EXPONENTS = (
     (r"^[+-]?\d(\.\d+)?e[+-]\d{2,3}$", "exponent_python"),
+    (r"^[+-]?\d(\.\d+)?E[+-]\d{2,3}$", "exponent_python_capital"),
     (r"^[+-]?\d\.\d+E-?\d+$", "exponent_java"),
+    (r"^[+-]?(\d+\.?\d*|\.\d+)E[+-]?\d+$", "exponent_bare_capital"),
     (r"^[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+$", "exponent_bare"),
+)
+_FIXED = (
+    ("exponent_python", r"\.(?P<after>\d+)e", "exponent_fixed_{}"),
+    ("exponent_python_capital", r"\.(?P<after>\d+)E", "exponent_fixed_capital_{}"),
 )
 
 
@@ -70,12 +78,13 @@ def classify_exponents(texts: pa.Array) -> Codes:
     if hit.size:
         found = texts.take(pa.array(hit))
         codes[hit] = first_match(found, _EXPONENTS, "exponent_bare")
-        python = codes[hit] == CODE["exponent_python"]
-        if python.any():
-            parts = pc.extract_regex(found.filter(pa.array(python)), r"\.(?P<after>\d+)e")
-            after = lengths(pc.fill_null(parts.field("after"), ""))
-            fixed = [CODE.get(f"exponent_fixed_{places}", CODE["exponent_python"]) for places in range(20)]
-            codes[hit[python]] = np.array(fixed, dtype=np.int32)[np.minimum(after, 19)]
+        for loose, pattern, name in _FIXED:
+            python = codes[hit] == CODE[loose]
+            if python.any():
+                parts = pc.extract_regex(found.filter(pa.array(python)), pattern)
+                after = lengths(pc.fill_null(parts.field("after"), ""))
+                fixed = [CODE.get(name.format(places), CODE[loose]) for places in range(20)]
+                codes[hit[python]] = np.array(fixed, dtype=np.int32)[np.minimum(after, 19)]
     return codes
 
 

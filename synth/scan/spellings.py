@@ -35,9 +35,12 @@ OPEN_REALS = tuple(f"real_open_{places}" for places in range(1, 7))
 PLUS_REALS = tuple(f"real_plus_{places}" for places in range(1, 5))
 EXPONENTS = (
     "exponent_python",
+    "exponent_python_capital",
     "exponent_java",
     "exponent_bare",
+    "exponent_bare_capital",
     *(f"exponent_fixed_{places}" for places in range(2, 11)),
+    *(f"exponent_fixed_capital_{places}" for places in range(2, 11)),
 )
 
 CURRENCIES = (
@@ -192,10 +195,24 @@ CODES = (
 """One word of letters and digits: so many capitals, then so many digits, or the other way around; `hex_` of
 lower-case hexadecimal digits; the rest is `code`."""
 
+CARDS = ("card_valid 0000 0000 0000 0000", "card_valid 0000-0000-0000-0000")
+PHONES = tuple(
+    f"phone {picture}"
+    for picture in (
+        *("(000) 000-0000", "(000)000-0000", "000-000-0000", "000.000.0000", "000 000 0000", "000-0000"),
+        *("1-000-000-0000", "+0 (000) 000-0000", "+0-000-000-0000", "+0 000-000-0000", "+0 000 000 0000"),
+        *("+00 00 0000 0000", "+00 000 0000000", "+00 000 000 0000", "+00 0000 000000", "+00 0 00 00 00 00"),
+        *("+00 000 000 000", "+00 00000 00000", "+00-0000000000", "+00 0000000000"),
+        *("000 0000 0000", "00000 000000", "0000 000000", "0000 000 0000", "00 00 00 00 00"),
+    )
+)
+"""Cards and telephone numbers by where their marks stand; others are `card_valid` and `phone`."""
+
 _SINGLES = (
     *("null", "nan", "empty", "blank", "missing_word", "opaque", "email", "url", "uuid", "ip_address"),
     *("iban_valid", "iban_like", "ssn_valid", "ssn_like", "card_valid", "card_like", "phone"),
     *("integer_long", "real_many", "real_whole", "amount_inner_minus", "amount_behind_minus"),
+    *CARDS,
     *(
         "number_grouped",
         "digits_and_marks",
@@ -241,6 +258,7 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
         for day in STAMP_DATES
     ),
     CODES,
+    PHONES,
 )
 VALUE_CLASSES: tuple[str, ...] = tuple(itertools.chain.from_iterable(FAMILIES))
 """Public and in fixed order: a class is stored as its position. `*_valid` means that the checksum or the

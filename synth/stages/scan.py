@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def scan(run: Run) -> None:
-    """Find personal data and kinds of values; charges one noisy histogram per column."""
+    """Find personal data and kinds of values; charges one noisy histogram per column and the row count."""
     config = run.config
     frame = run.bounded_source()
     key = run.key("scan", config.scan, run.declared_columns)

@@ -35,7 +35,7 @@ class Tolerance:
     names_all: bool
 
 
-EXACT = Tolerance(share=0.025, mass=0.05, distance=0.05, beyond=0.01, misspelled=0.0, names_all=True)
+EXACT = Tolerance(share=0.025, mass=0.05, distance=0.08, beyond=0.01, misspelled=0.0, names_all=True)
 """Without noise: only the place within a bin is left to chance."""
 PRIVATE = Tolerance(share=0.1, mass=0.2, distance=0.25, beyond=0.25, misspelled=0.02, names_all=False)
 """At epsilon 10, 4,096 rows, ten columns."""
@@ -191,13 +191,22 @@ def _of_numbers(a: _Column, b: _Column, tolerance: Tolerance) -> list[str | None
     if len(rest_a) >= 0.1 * a.n and not len(rest_b):
         found.append("values beside the point masses: none came back")
     elif len(rest_a) >= 0.1 * a.n:
-        edges = np.unique(np.quantile(rest_a, np.linspace(0, 1, 11)[1:-1], method="higher"))
+        edges = _tenths(rest_a)
         counts = [np.bincount(np.searchsorted(edges, rest, side="right"), minlength=len(edges) + 1)
                   for rest in (rest_a, rest_b)]  # fmt: skip
         distance = _variation(*counts)
         if distance > tolerance.distance:
             found.append(f"distribution: distance {distance:.3f}, wanted {tolerance.distance}")
     return found
+
+
+def _tenths(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of tenths, half way to the value below: one that comes back rounded stays in its tenth."""
+    distinct = np.unique(values)
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, 11)[1:-1], method="higher"))
+    places = np.searchsorted(distinct, edges)
+    below = distinct[np.maximum(places - 1, 0)]
+    return np.asarray(below / 2 + edges / 2)
 
 
 def _of_masses(a: _Column, b: _Column, tolerance: Tolerance) -> list[str | None]:

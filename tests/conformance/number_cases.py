@@ -103,7 +103,7 @@ SPELLED_NUMBERS: tuple[Case, ...] = (
             remark="`126857.0` is a whole number written with `.0`"),
     _number("decimals_as_short_as_can_be", r"\d+(\.\d\d?)?", lambda x: f"{round(x, 2):.10g}"),
     _number("decimals_without_zero", r"(\d+)?\.\d\d", lambda x: f"{x / 100:.2f}".lstrip("0"), _share),
-    _number("many_decimals", r"0\.\d{1,17}", repr, lambda g, n: 0.01 + 0.98 * g.beta(2, 5, n)),
+    _number("many_decimals", r"0\.\d{1,18}", repr, lambda g, n: 0.01 + 0.98 * g.beta(2, 5, n)),
     _number("exponents", r"\d\.\d{3}e[+-]\d\d", _of("%.3e"), lambda g, n: g.lognormal(-16, 1, n), read=float,
             outermost=(1e-30, 1e30), sentinels=("",)),
     _number("exponents_capital", r"\d\.\d{6}E[+-]\d\d", _of("%.6E"), lambda g, n: g.lognormal(30, 1, n),

@@ -21,7 +21,7 @@ from synth.prepare.summary import Summary, count_batches
 from synth.privacy.entry import Receipt
 from synth.scan.classes import class_counts
 from synth.scan.findings import release_findings
-from synth.spending import scan_events, selection_delta, stage_mu
+from synth.spending import prepare_share, scan_events, selection_delta, stage_mu
 
 ROWS = BLOCK
 """Rows of every table: those that generation makes at once."""
@@ -97,7 +97,8 @@ def learn(
 ) -> Learned:
     """Scan, prepare and encode a table of ROWS rows."""
     privacy = Privacy(epsilon=epsilon)
-    scan_mu, prepare_mu = (stage_mu(privacy, share) for share in (privacy.split.scan, privacy.split.prepare))
+    shares = (privacy.split.scan, prepare_share(privacy, batch.num_rows))
+    scan_mu, prepare_mu = (stage_mu(privacy, share) for share in shares)
     findings = release_findings(
         {name: class_counts(batch.column(name)) for name in batch.schema.names},
         Receipt(entry=1, events=scan_events(batch.num_columns, PrivacyUnit(), scan_mu)),

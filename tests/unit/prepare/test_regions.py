@@ -126,6 +126,17 @@ def test_a_position_lies_in_its_city(mu: float | None, most: float) -> None:
     assert np.mean(near) > 0.98
 
 
+def test_a_position_is_missing_only_where_positions_are_missing() -> None:
+    """A null that noise makes up at the coarsest level alone: in one fit of 700."""
+    batch = people(8_000)
+    for _ in range(6):
+        book = book_of(released(batch, 0.15))
+        assert all(cell is not None for leaf in book.leaves for cell, _, _ in leaf.cells)
+    lat = pa.array([None if i % 4 == 0 else 42.36 for i in range(8_000)], pa.float64())
+    made = rows_of(released(batch.set_column(4, "lat", lat), 1.0), 8_000)
+    assert made["lat"].null_count == pytest.approx(2_000, abs=300)
+
+
 def test_shares_of_every_level_are_kept_without_noise() -> None:
     batch, made = people(), rows_of(released(people(), None))
     for name in ("state", "county", "city", "zip"):
@@ -197,7 +208,8 @@ def test_a_country_alone_is_no_place_and_a_postcode_with_a_position_is() -> None
         lat for z, lat in zip(made["zip"].to_pylist(), made["lat"].to_pylist(), strict=True) if z == "02100"
     ]
     assert len(boston) > 1_000
-    assert np.ptp(boston) < 0.1
+    # Noise may leave a part of a postcode in a coarser cell.
+    assert np.ptp(np.quantile(boston, [0.05, 0.95])) < 0.1
 
 
 def test_cells_are_asked_for_once_a_grid_and_need_no_threshold() -> None:
@@ -208,4 +220,4 @@ def test_cells_are_asked_for_once_a_grid_and_need_no_threshold() -> None:
     assert purposes.count(Purpose.FOUND) == plan.n_selections == 5
     assert purposes.count(Purpose.CELLS) == 5
     assert all(query.sensitivity == 1 for query in plan.queries)
-    assert not any("cells" in name for name in plan.pruned())
+    assert not any("cells" in name for name in plan.pruned(schema))
