@@ -27,6 +27,7 @@ from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
 from synth.stages.audit import audit as audit_training
 from synth.stages.prepare import planned_queries
+from synth.stages.train_marginal import foretold
 
 app = typer.Typer(
     help="A sensitive lake table in, a differentially private synthetic one out.",
@@ -208,7 +209,10 @@ def plan(
         check_declared(columns, loaded)
         console.print(f"declarations: they fit the {len(columns)} columns of the source")
     if workdir is not None:
-        console.print(_prepare_split(Run(config=loaded, workspace=Workspace.open(workdir), say=_say)))
+        run = Run(config=loaded, workspace=Workspace.open(workdir), say=_say)
+        console.print(_prepare_split(run))
+        if (told := foretold(run)) is not None:
+            console.print(f"train: {told}")
 
 
 def _prepare_split(run: Run) -> Table:

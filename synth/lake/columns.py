@@ -87,7 +87,8 @@ def from_numbers(numbers: NDArray[np.float64], column: Column, arrow_type: pa.Da
         return _decimals(whole, null, arrow_type)
     if pa.types.is_float32(arrow_type):
         most = float(np.finfo(np.float32).max)
-        return pa.array(np.clip(whole, -most, most).astype(np.float32), mask=null)
+        cut = np.where(np.isinf(whole), whole, np.clip(whole, -most, most))
+        return pa.array(cut.astype(np.float32), mask=null)
     return pa.array(whole, mask=null).cast(arrow_type)
 
 
@@ -200,7 +201,10 @@ def _in_calendar(numbers: NDArray[np.float64], column: Column) -> NDArray[np.flo
             return np.clip(numbers, *_DAYS)
         case Kind.TIMESTAMP:
             stepped = numbers if column.step is None else np.floor(numbers / column.step + 1e-6) * column.step
-            return np.clip(stepped, _DAYS[0] * SECONDS_A_DAY, (_DAYS[1] + 1.0) * SECONDS_A_DAY - 1.0)
+            end = (_DAYS[1] + 1.0) * SECONDS_A_DAY
+            # Typed moments are microseconds: their last is as near to the year 10000 as a float64 can be.
+            last = end - 1.0 if column.step is not None or column.format else float(np.nextafter(end, 0.0))
+            return np.clip(stepped, _DAYS[0] * SECONDS_A_DAY, last)
         case Kind.INTEGER | Kind.REAL if is_clock(column.format) and column.format is not None:
             day = SECONDS_A_DAY // smallest_step(column.format)
             last = day - (1.0 if column.kind is Kind.INTEGER else 10.0 ** -(column.decimals or 6))

@@ -95,7 +95,7 @@ class Layout:
     def is_dense(self) -> bool:
         """Whether all pairs of codes of two trees are worth one product."""
         measured = sum(self.sizes[a] * self.sizes[b] for a, b in self.apart)
-        return sum(self.sizes) ** 2 <= max(_DENSE_CELLS, _DENSE_WASTE * measured)
+        return dense_is_worth(self.sizes, measured)
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -111,6 +111,11 @@ class Layout:
             first, second = (a, b) if width[a] <= width[b] else (b, a)
             found.setdefault((width[first], width[second]), []).append((first, second))
         return {key: tuple(pairs) for key, pairs in found.items()}
+
+
+def dense_is_worth(sizes: Sequence[int], measured: int) -> bool:
+    """Whether one product for all pairs of codes is cheaper than one for each so many measured cells."""
+    return sum(sizes) ** 2 <= max(_DENSE_CELLS, _DENSE_WASTE * measured)
 
 
 def cheapest_widths(sizes: Sequence[int], most: int) -> tuple[int, ...]:

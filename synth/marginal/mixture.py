@@ -23,6 +23,7 @@ from synth.marginal.candidates import cells
 from synth.marginal.forest import strong_forest
 from synth.marginal.measure import Measurement, combined, measure, noise_error, shared_out
 from synth.marginal.mixture_fit import MixtureFit, OneFit
+from synth.marginal.pace import ASKED_A_COLUMN, TREE_CELLS
 from synth.marginal.plan import MeasuringPlan, Part
 from synth.marginal.problem import Problem, paid_counts, score
 from synth.marginal.trials import chosen
@@ -35,12 +36,8 @@ MOST_PAIRS = 700
 TARGET_TIMES = 4
 """How often a pair with the column to predict is asked, for once of the others."""
 _COLUMNS, _LOOK = 0.1, 0.04
-_ASKED_A_COLUMN = 4
-"""Pairs a column that are measured after a first look."""
 _CELLS_AT_ONCE = 1 << 23
 """Cells that one pass over the rows counts: 64 MiB."""
-_TREE_CELLS = 60_000
-"""Cells of all pairs within one tree, together: what a step of a fit costs most time for."""
 _SAY_SECONDS = 8.0
 _EXACT = 0.5
 """Share of a misfit to independence that a sound fit of counts without noise has at most."""
@@ -64,7 +61,7 @@ def parts(n_columns: int, n_pairs: int, n_with_target: int) -> dict[str, Part]:
     return {
         "columns": columns,
         "scores": Part(share=_LOOK, count=n_pairs),
-        "cells": Part(share=1 - _COLUMNS - _LOOK, count=_ASKED_A_COLUMN * n_columns),
+        "cells": Part(share=1 - _COLUMNS - _LOOK, count=ASKED_A_COLUMN * n_columns),
     }
 
 
@@ -104,7 +101,7 @@ def fitted(
     alone = {one.scope[0]: _shares(one) for one in measurements if len(one.scope) == 1}
     start = [alone[column] for column in range(len(problem.sizes))]
     pairs = [one for one in measurements if len(one.scope) == 2]
-    forest = strong_forest(problem.sizes, start, pairs, n_rows=problem.n_rows, most_cells=_TREE_CELLS)
+    forest = strong_forest(problem.sizes, start, pairs, n_rows=problem.n_rows, most_cells=TREE_CELLS)
     n_cells = sum(one.values.size for one in measurements)
     tell = _Teller(problem, n_cells)
     engine = MixtureFit(problem.sizes, forest, measurements, n_rows=problem.n_rows)
@@ -118,6 +115,7 @@ def fitted(
     )
     done: list[OneFit] = []
     for number in range(asked.fits):
+        begun = time.monotonic()
         named = partial(tell, f"fit {number + 1} of {asked.fits}")
         one = engine.fit(
             start,
@@ -128,8 +126,10 @@ def fitted(
         )
         _check(problem, measurements, start, one)
         done.append(one)
-        if time.monotonic() > deadline:
-            problem.say(f"stopped by model.max_minutes in fit {number + 1} of {asked.fits}")
+        now = time.monotonic()
+        # A fit that is cut short is worse than one fewer: its rate never fell.
+        if number + 1 < asked.fits and now + (now - begun) > deadline:
+            problem.say(f"model.max_minutes leaves time for {number + 1} of {asked.fits} fits")
             break
     misfit = float(np.mean([one.misfit for one in done])) / n_cells
     problem.say(f"fitted {len(pairs)} pairs; misfit {misfit:.2f} a cell, noise explains 1")
@@ -183,7 +183,7 @@ def _asked(
     if "scores" not in plan.events:
         return {scope: TARGET_TIMES if problem.target in scope else 1 for scope in problem.weights}
     paid = paid_counts(problem, plan, "cells", receipt)
-    queries = paid.left if paid.left is not None else _ASKED_A_COLUMN * len(problem.sizes)
+    queries = paid.left if paid.left is not None else ASKED_A_COLUMN * len(problem.sizes)
 
     def look() -> list[list[object]]:
         scores = paid_counts(problem, plan, "scores", receipt)

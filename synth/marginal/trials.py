@@ -15,31 +15,15 @@ from numpy.typing import NDArray
 from synth.config.model import MixtureSettings
 from synth.marginal.measure import Measurement
 from synth.marginal.mixture_fit import FitSettings, MixtureFit
+from synth.marginal.pace import RIDGES, SMOOTHS, TRIAL_STEPS, sizes_for
 
-_SMOOTHS = (0.002, 0.006, 0.02, 0.06)
-_RIDGES = (0.0001, 0.003, 0.1, 1.0)
-"""Penalties that are tried, increasing: the largest ridge leaves little of the ties."""
 _USUAL_SMOOTH, _USUAL_RIDGE = 0.02, 0.0001
-_TRIAL_STEPS = 300
 _TRIAL_TIME = 0.3
 """Share of the time left after which no other trial is begun."""
 _LITTLE_SPREAD = 0.2
-_STEPS_AT_ONCE = 25
 
 Say = Callable[[str, int, int, float], None]
 """Told what goes on, its step of how many, and the misfit."""
-
-
-def sizes_for(signal: float) -> tuple[int, int]:
-    """Parts and steps of a fit.
-
-    Args:
-      signal: rows over the standard deviation of a pair's noise: how finely the answers tell a share.
-    As measured: parts beyond these learn noise, fewer miss ties; see docs/adr/0014-mixture-with-a-tree.md.
-    """
-    parts = 2 ** int(np.clip(round(math.log2(signal / 8)) if signal > 8 else 0, 3, 8))
-    steps = int(np.clip(46 * math.sqrt(max(signal, 1)), 400, 2000))
-    return parts, -(-steps // _STEPS_AT_ONCE) * _STEPS_AT_ONCE
 
 
 def chosen(
@@ -62,8 +46,8 @@ def chosen(
     """
     usual = _usual(measurements, len(start), asked, n_rows)
     axes = {
-        "smooth": _SMOOTHS if asked.smooth is None else (usual.smooth,),
-        "ridge": _RIDGES if asked.ridge is None and engine.layout.tied else (usual.ridge,),
+        "smooth": SMOOTHS if asked.smooth is None else (usual.smooth,),
+        "ridge": RIDGES if asked.ridge is None and engine.layout.tied else (usual.ridge,),
     }
     if max(len(values) for values in axes.values()) == 1:
         return usual, "none, both penalties are given"
@@ -72,7 +56,7 @@ def chosen(
 
     def misfit(settings: FitSettings) -> float:
         if settings not in tried and (not tried or time.monotonic() < ends):
-            short = replace(settings, steps=min(_TRIAL_STEPS, settings.steps))
+            short = replace(settings, steps=min(TRIAL_STEPS, settings.steps))
             tell = _telling(say, f"trial {len(tried) + 1}", short.steps)
             found = engine.trial(start, short, seed=0, deadline=deadline, say=tell)
             tried[settings] = found if np.isfinite(found) else math.inf
@@ -107,7 +91,11 @@ def _downhill(
     place = values.index(getattr(best, axis))
     for side in (values[place + 1 :], values[:place][::-1]):
         for value in side:
+<<<<<<< HEAD
+            other = replace(best, **{axis: value})  # type: ignore[arg-type]  # both axes are floats
+=======
             other = replace(best, **{axis: value})  # type: ignore[arg-type] # by the name of a field
+>>>>>>> h/suite
             if not misfit(other) < misfit(best):
                 break
             best = other

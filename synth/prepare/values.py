@@ -35,21 +35,29 @@ def parts_of(column: Column) -> int:
     """How many parts a column's values have within their cells; 0 if no cell holds more than one value."""
     if column.edges is not None or column.kind is Kind.PLACE:
         return 0
+<<<<<<< HEAD
+    if column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
+=======
     grid = _units(grid_for(column))
     if column.kind is Kind.DATE:
         width = max(part.step for part in grid.parts) if isinstance(grid, JoinedGrid) else 1.0
     elif column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
+>>>>>>> h/suite
         return MOST_PARTS
-    elif isinstance(grid, FloatGrid):
+    grid = _units(grid_for(column))
+    if isinstance(grid, FloatGrid):
         largest = min(type_limits(column)[1] * 10.0 ** (column.decimals or 0), 2.0**53)
         width = largest / 2.0 ** (grid.bits + 1)
     else:
-        width = _step(grid)
+        width = _widest(grid)
     return -(-max(int(np.ceil(np.log2(max(width, 1.0)))), 0) // PART_BITS)
 
 
-def _step(grid: Grid) -> float:
+def _widest(grid: Grid) -> float:
+    """Width of the widest cell of a grid that is no grid of floats."""
     match grid:
+        case JoinedGrid():
+            return max(part.step for part in grid.parts)
         case BoundedGrid():
             return grid.inner.step
         case LinearGrid():

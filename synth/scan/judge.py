@@ -16,7 +16,9 @@ from synth.scan.entities import CATALOGUE, EntitySpec, name_words
 from synth.scan.evidence import ClassCounts, other_values
 from synth.scan.pictures import decimals_of, numbers
 from synth.scan.spellings import (
+    AMOUNTS,
     DIGITS_OF_CLASS,
+    INTEGERS,
     LENGTHS,
     LETTER,
     NO_VALUE,
@@ -195,13 +197,13 @@ def _kind_of_type(spark_type: str) -> Kind | None:
 
 
 def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
-    if counts.most(moments(counts).classes, of=counts.n_values):
+    if _are_mostly(counts, moments(counts).classes):
         return Kind.TIMESTAMP
     if spec is not None and spec.entity in _DATE_ENTITIES and not counts.surely_hold(_UNREADABLE, 0.5):
         return Kind.DATE
-    if counts.most(dates(counts).classes, of=counts.n_values):
+    if _are_mostly(counts, dates(counts).classes):
         return Kind.DATE
-    if counts.most(times(counts).classes, of=counts.n_values):
+    if _are_mostly(counts, times(counts).classes):
         return _number_kind(counts)
     if _is_boolean(counts):
         return Kind.BOOLEAN
@@ -211,6 +213,13 @@ def _kind_of_texts(counts: ClassCounts, spec: EntitySpec | None) -> Kind:
     if counts.surely_hold(broken, 0.0) and counts.share((*broken, *numbers(counts).classes)) >= 0.5:
         return Kind.TEXT
     return Kind.TEXT if counts.surely_hold(["long_text"], 0.5) else Kind.CATEGORICAL
+
+
+def _are_mostly(counts: ClassCounts, classes: tuple[str, ...]) -> bool:
+    """Whether most values are of these classes, and no more are seen of others: one of a thousand spellings
+    of calendars may stand out by noise alone, beside the values that are there."""
+    rest = other_values(frozenset(classes))
+    return counts.most(classes, of=counts.n_values) and counts.seen(classes) >= counts.seen(rest)
 
 
 def _is_boolean(counts: ClassCounts) -> bool:
@@ -231,6 +240,8 @@ def _kind_of_numbers(counts: ClassCounts) -> Kind | None:
     undamaged = counts.n_values - counts.seen(found.damaged) - letters
     if not counts.most(found.classes, of=undamaged, least=0.25):
         return None
+    if counts.surely_hold(AMOUNTS["0+"], 0.0) and counts.surely_hold(INTEGERS, 0.0):
+        return Kind.CATEGORICAL  # 0, 1, 2, 3+: the last stands for all that is more
     strange = other_values(frozenset((*found.classes, *found.damaged)))
     held = max(counts.n_values, 1)
     if counts.surely_hold(strange, _STRANGE):

@@ -15,12 +15,14 @@ from synth.scan.spellings import (
     OPEN_REALS,
     PLUS_REALS,
     REALS,
+    SIGNED,
     VALUE_CLASSES,
     ZERO_PADDED,
     amount,
 )
 
 _FEW = 0.02  # share below which reals among integers are strays
+_GROUPED = 0.002  # share from which thousands are parted: short numbers do not show it
 _STRAY = 0.03  # share of other decimals that a column of fixed decimals may hold
 _MOSTLY = 0.7  # share of values of the most frequent number of decimals that may be all of them
 _STANDS_OUT = 3.5  # standard deviations of noise above which another number of decimals occurs
@@ -157,7 +159,7 @@ def _grouping(counts: ClassCounts, affix: str, point: str) -> str:
             " ": _of(affix, *_cores("blank_comma")),
         }
     best = max(classes, key=lambda mark: counts.seen(classes[mark]))
-    return best if counts.surely_hold(classes[best], _FEW, among=len(VALUE_CLASSES)) else ""
+    return best if counts.surely_hold(classes[best], _GROUPED, among=len(VALUE_CLASSES)) else ""
 
 
 def _by_places(affix: str, point: str) -> dict[int, tuple[str, ...]]:
@@ -223,7 +225,11 @@ def _picture(counts: ClassCounts, affix: str, point: str, grouping: str, places:
     always = min(places.always, most) if most else places.always
     # Numbers of more digits than can be told keep those that a float64 carries.
     maybe = (_MANY_DIGITS if most is None else most) - always
-    plus = counts.surely_hold(("integer_plus", *PLUS_REALS, *AMOUNTS["+0%"]), 0.1)
+    signed = ("integer_plus", *PLUS_REALS)
+    unsigned = tuple(name for name in (*INTEGERS, *REALS) if name not in SIGNED)
+    plus = counts.surely_hold((*signed, *AMOUNTS["+0%"]), 0.1) or (
+        counts.surely_hold(signed, 0.0) and counts.seen(signed) > counts.seen(unsigned)
+    )
     form = NumberFormat(
         prefix=around.prefix,
         suffix=around.suffix,

@@ -13,6 +13,7 @@ from synth.config.load import config_hash
 from synth.config.model import MarginalMethod
 from synth.config.sections import Config
 from synth.core.prepared import PreparedManifest
+from synth.errors import BudgetExceeded
 from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, write_artifact
 from synth.marginal.candidates import cells, pairs
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec
@@ -23,6 +24,7 @@ from synth.run import Run
 
 if TYPE_CHECKING:
     from synth.marginal.answers import Answers
+    from synth.marginal.pace import Pace
     from synth.marginal.problem import Problem
 
 _SERVED_MODEL = Path(__file__).parents[1] / "served_model.py"
@@ -42,8 +44,7 @@ def train_marginal(run: Run) -> None:
     """
     from synth.evaluate.tree import ties_picture
     from synth.marginal.export import artifact_of
-    from synth.marginal.grouping import grouping_of
-    from synth.marginal.learn import learn, spec_of
+    from synth.marginal.learn import learn
 
     config = run.config
     settings = config.model.marginal
@@ -57,18 +58,11 @@ def train_marginal(run: Run) -> None:
         if stage is None:
             return
         check_artifact(run.workspace.prepared)
-        candidates = pairs(domain.sizes, settings.max_cells)
-        place = domain.names.index(target) if target in domain.names else None
-        spec = spec_of(
-            settings.method,
-            len(domain),
-            len(candidates),
-            config.privacy.privacy_unit.max_rows,
-            n_with_target=sum(place in scope for scope in candidates),
-        )
+        spec, candidates, place = _asked(run, manifest)
         earlier = _paid_earlier(run, key, spec)
         plan = _uncharged(run, spec) if earlier is None else earlier[0]
-        groupings = tuple(grouping_of(book, plan.rare) for book in manifest.codebooks)
+        groupings = _groupings(manifest, plan)
+        _foresee(run, groupings, candidates, plan)
         count = _counting(run, domain.names, groupings)
         weights = {scope: settings.target_weight if place in scope else 1.0 for scope in candidates}
         # Charged after it counted, where all is counted at once: a source that fails costs nothing.
@@ -98,6 +92,76 @@ def train_marginal(run: Run) -> None:
 def target_of(config: Config) -> str | None:
     """The column to predict that the user named, if one."""
     return config.model.target or config.evaluate.target
+
+
+def foretold(run: Run) -> str | None:
+    """How long the training of a mixture will take, by what is prepared; None if that cannot be told yet.
+
+    Raises: ConfigError if it cannot end in time.
+    """
+    from synth.config.choose import choose_model
+    from synth.config.model import ModelKind
+
+    model = run.config.model
+    if artifact_key(run.workspace.prepared) is None or model.marginal.method is not MarginalMethod.MIXTURE:
+        return None
+    manifest = run.manifest()
+    kind = model.kind
+    if kind is ModelKind.AUTO:
+        kind, _ = choose_model(manifest.domain, run.config.privacy)
+    if kind is not ModelKind.MARGINAL:
+        return None
+    spec, candidates, _ = _asked(run, manifest)
+    caps = run.caps()
+    try:
+        plan = spec.calibrate(caps) if caps else spec.without_privacy()
+    except BudgetExceeded:
+        return None  # the table of what is charged says it
+    return str(_pace(run, _groupings(manifest, plan), candidates, plan))
+
+
+def _asked(run: Run, manifest: PreparedManifest) -> tuple[MeasuringSpec, tuple[Scope, ...], int | None]:
+    """What will be asked, the pairs that may be measured, and the place of the column to predict."""
+    from synth.marginal.learn import spec_of
+
+    settings, domain = run.config.model.marginal, manifest.domain
+    candidates = pairs(domain.sizes, settings.max_cells)
+    target = target_of(run.config)
+    place = domain.names.index(target) if target in domain.names else None
+    spec = spec_of(
+        settings.method,
+        len(domain),
+        len(candidates),
+        run.config.privacy.privacy_unit.max_rows,
+        n_with_target=sum(place in scope for scope in candidates),
+    )
+    return spec, candidates, place
+
+
+def _groupings(manifest: PreparedManifest, plan: MeasuringPlan) -> tuple[Grouping, ...]:
+    from synth.marginal.grouping import grouping_of
+
+    return tuple(grouping_of(book, plan.rare) for book in manifest.codebooks)
+
+
+def _pace(
+    run: Run, groupings: Sequence[Grouping], candidates: Sequence[Scope], plan: MeasuringPlan
+) -> "Pace":
+    from synth.marginal.pace import check_pace, pace_of
+
+    model = run.config.model
+    sizes = [grouping.n_groups for grouping in groupings]
+    pace = pace_of(sizes, candidates, plan, model.marginal.mixture, n_rows=run.manifest().n_rows)
+    check_pace(pace, model.max_minutes)
+    return pace
+
+
+def _foresee(
+    run: Run, groupings: Sequence[Grouping], candidates: Sequence[Scope], plan: MeasuringPlan
+) -> None:
+    """Say how long the fits will take; ConfigError if none can end in time: before the charge."""
+    if run.config.model.marginal.method is MarginalMethod.MIXTURE:
+        run.say(f"train: {_pace(run, groupings, candidates, plan)}, at most {run.config.model.max_minutes:g}")
 
 
 def _paid_earlier(run: Run, key: str, spec: MeasuringSpec) -> "tuple[MeasuringPlan, Receipt, Answers] | None":

@@ -35,7 +35,7 @@ class Tolerance:
     names_all: bool
 
 
-EXACT = Tolerance(share=0.025, mass=0.05, distance=0.05, beyond=0.01, misspelled=0.0, names_all=True)
+EXACT = Tolerance(share=0.025, mass=0.05, distance=0.08, beyond=0.01, misspelled=0.0, names_all=True)
 """Without noise: only the place within a bin is left to chance."""
 PRIVATE = Tolerance(share=0.1, mass=0.2, distance=0.25, beyond=0.25, misspelled=0.02, names_all=False)
 """At epsilon 10, 4,096 rows, ten columns."""

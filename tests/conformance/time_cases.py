@@ -130,7 +130,7 @@ SPELLED_TIMES: tuple[Case, ...] = (
     _spelled("date_with_missing_word", "%Y-%m-%d", rf"{_Y}-{_M}-{_D}", words=("N/A", "")),
     _spelled("timestamp_blank", "%Y-%m-%d %H:%M:%S", rf"{_Y}-{_M}-{_D} {_TIME}", _moments(1_000_000)),
     _spelled("timestamp_t", "%Y-%m-%dT%H:%M:%S", rf"{_Y}-{_M}-{_D}T{_TIME}", _moments(1_000_000)),
-    _spelled("timestamp_minutes", "%Y-%m-%d %H:%M", rf"{_Y}-{_M}-{_D} {_TIME[:-9]}", _moments(60_000_000)),
+    _spelled("timestamp_minutes", "%Y-%m-%d %H:%M", rf"{_Y}-{_M}-{_D} [0-2]\d:[0-5]\d", _moments(60_000_000)),
     _in_milliseconds(),
     _spelled(
         "timestamp_with_microseconds",

@@ -134,7 +134,7 @@ TYPED: tuple[Case, ...] = (
     _real("double_minus_zero", pool(-0.0, 1.5, -2.5), remark="-0.0 is 0"),
     _real("double_of_1e19", written(lambda g, n: g.normal(1e19, 1e18, n), float), outermost=(1e18, 9e19)),
     _real("double_of_1e_minus_12", written(lambda g, n: g.lognormal(-27.6, 0.5, n), float)),
-    _real("double_of_1e300", written(lambda g, n: g.lognormal(690, 0.5, n), float), sentinels=(-1.0,)),
+    _real("double_of_1e30", written(lambda g, n: g.lognormal(69, 0.5, n), float), sentinels=(-1.0,)),
     _real("double_whole", written(lambda g, n: g.normal(60, 20, n), lambda x: float(round(x))),
           spelling=r"-?\d+\.0"),
     _real("double_of_cents", written(lambda g, n: g.lognormal(3, 1, n), lambda x: round(x, 2)),

@@ -258,3 +258,56 @@ def test_the_one_partition_of_a_run_is_exact_and_free(fit_table: Fit) -> None:
     assert found.counts == (0.0, float(manifest.n_rows)), "the row count is paid for already"
     plan = PreparePlan.of(schema, Prepare(), 0.5, 1e-6, 500)
     assert {query.feature for query in plan.queries} == {None, "age"}
+
+
+def test_a_heavy_first_of_the_year_makes_no_other_day_one(fit_table: Fit) -> None:
+    rng = np.random.default_rng(5)
+    days = np.where(rng.random(4_000) < 0.3, -25_567, rng.integers(18_000, 19_000, 4_000)).astype(np.int32)
+    schema = one(Column(name="d", spark_type="date", kind=Kind.DATE))
+    manifest = fit_table({"d": pa.array(days).cast(pa.date32())}, schema)
+    assert book(manifest, "d").roundings == ()
+
+
+def test_a_named_value_stays_beside_a_rest_that_is_most_of_its_column(fit_table: Fit) -> None:
+    words = ["often seen"] * 6_000 + [f"seen once {i}" for i in range(14_000)]
+    codebook = book(fit_table({"colour": pa.array(words)}, one(COLOUR), mu=0.3), "colour")
+    assert codebook.categories == ("often seen",)
+    assert codebook.rest_is_large
+    assert codebook.counts[-1] == pytest.approx(14_000, abs=300)
+
+
+def test_public_words_are_named_where_the_threshold_hides_other_words(
+    fit_table: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At scale 20 a name takes more than 95 rows; five of seven words have 75."""
+    monkeypatch.setattr(noise, "discrete_gaussian", lambda scale, n: np.zeros(n, dtype=np.int64))
+    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    public = pa.array([day for k, day in enumerate(days) for _ in range(600 if k < 2 else 75)])
+    private = pa.array([f"x{word}" for word in public.to_pylist()])
+    mu = 0.05
+    named = {
+        name: set(book(fit_table({"colour": values}, one(COLOUR), mu=mu), "colour").categories)
+        for name, values in (("public", public), ("private", private))
+    }
+    assert named["private"] == {"xMonday", "xTuesday"}
+    assert named["public"] == set(days)
+
+
+def test_a_public_word_of_few_rows_counts_as_one_that_was_dropped_unread(
+    fit_table: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster may drop values of at most `pruned` rows: what is counted must not depend on it."""
+    seen: list[list[int]] = []
+
+    def kept(counts: NDArray[np.int64], receipt: Receipt) -> Released[NDArray[np.int64]]:
+        seen.append(counts.tolist())
+        return Released(counts, receipt.entry)
+
+    monkeypatch.setattr(noise, "noisy_counts", kept)
+    for rare in (["Friday"], []):
+        words = pa.array(["Monday"] * 3_000 + ["Tuesday"] * 3_000 + rare)
+        fit_table({"colour": words}, one(COLOUR), mu=0.02)
+    n_counts = [max(len(counts) for counts in seen[: len(seen) // 2]), max(map(len, seen))]
+    vectors = [counts for counts in seen if len(counts) == n_counts[0]]
+    assert len(vectors) == 2
+    assert vectors[0] == vectors[1]

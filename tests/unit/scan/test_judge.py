@@ -239,3 +239,11 @@ def test_clear_columns_are_judged_the_same_under_noise() -> None:
             noisy = judged(name, values, noise_scale=0.04 * N, seed=seed)
             assert (noisy.entity, noisy.kind) == (exact.entity, exact.kind), (name, seed)
             assert (noisy.format, noisy.decimals) == (exact.format, exact.decimals), (name, seed)
+
+
+def test_a_spelling_of_calendars_that_noise_makes_up_does_not_win_over_the_words_that_are_there() -> None:
+    """One of some thousand classes is that far out in one of some hundred columns of a small table."""
+    counts = dict.fromkeys(VALUE_CLASSES, 0.0)
+    counts |= {"words": 600.0, "timestamp_space_colon_f0 +03:00": 400.0}
+    found = judge("job", "string", ClassCounts(counts=counts, n_rows=610.0, noise_scale=80.0), None, Scan())
+    assert found.kind is Kind.CATEGORICAL
