@@ -41,6 +41,7 @@ from synth.generate.united_states import postcodes, state_names, state_numbers
 _MAY_REPEAT = ("postcode",)
 """Identifiers of places: many rows have the same."""
 _CODE_SHAPE = re.compile(r"code_A(?P<letters>\d+)_D(?P<digits>\d+)")
+_NUMBER_SHAPE = re.compile(r"(?P<kind>integer|real)(_open|_plus)?_(?P<size>\d+)?(many|whole)?")
 _A_BLOCK = 10_000
 """Rows whose numbers at the end of a name have four digits."""
 
@@ -133,6 +134,8 @@ def _shape(column: Column, context: RowContext, key: int) -> pa.Array:
             return text(bits[:, 0], (60 + below(bits[:, 1], 120)).astype(np.float64))
         case str() as shape if (parts := _CODE_SHAPE.fullmatch(shape)) is not None:
             return _coded(parts, rows, key)
+        case str() as shape if (number := _NUMBER_SHAPE.fullmatch(shape)) is not None:
+            return _numbers(number, column, context)
         case _ if column.kind in (Kind.CATEGORICAL, Kind.ORDERED):
             return _some_words(column, context)
         case _:
@@ -147,6 +150,14 @@ def _coded(parts: re.Match[str], rows: NDArray[np.int64], key: int) -> pa.Array:
     places, number = np.divmod(serials, 10**n_digits)
     letters = places[:, None] // 26 ** np.arange(n_letters - 1, -1, -1, dtype=np.int64) % 26
     return joined(ascii_rows((65 + letters).astype(np.uint8)), digits(number, n_digits))
+
+
+def _numbers(shape: re.Match[str], column: Column, context: RowContext) -> pa.Array:
+    """Numbers from 1 to 10,000, the small ones as often as the large, or of so many digits."""
+    size = int(shape["size"] or 2)
+    if shape["kind"] == "integer":
+        return numerals(context.row_ids, ((size, 1.0),), context.key(column.name) >> 2, padded=False)
+    return pa.array(np.char.mod(f"%.{min(size, 6)}f", 10.0 ** (4 * context.uniform(column.name))))
 
 
 def _some_words(column: Column, context: RowContext) -> pa.Array:

@@ -25,12 +25,13 @@ TRIAL_STEPS = 300
 _MOST_TRIALS = len(SMOOTHS) + len(RIDGES) + 1
 _STEPS_AT_ONCE = 25
 _VERY_FINE = 2500
-"""Rows over noise above which 256 parts were seen to pay; 128 served diamonds at 1,900."""
+"""Rows over noise above which 256 parts are taken; whether they beat 128 is not measured."""
 _TIED, _APART, _DENSE = 12e-9, 6e-9, 0.6e-9
 """Seconds of a step for each part and cell: of a pair within a tree, of a stack, of all pairs of codes at
-once. About twice what one quiet core took (bench/results/mixture.md)."""
+once. The first took 7e-9 to 15e-9 of a core that others shared (bench/results/mixture.md); the others are
+guessed from the operations."""
 _COMPILING, _COMPILING_A_COLUMN = 15.0, 0.5
-"""Seconds; of all columns, as if a third of them were tied."""
+"""Seconds, rough: 15 columns of which 7 to 14 were tied took 10 to 20 of one core."""
 
 
 def sizes_for(signal: float) -> tuple[int, int]:

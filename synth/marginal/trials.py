@@ -91,11 +91,7 @@ def _downhill(
     place = values.index(getattr(best, axis))
     for side in (values[place + 1 :], values[:place][::-1]):
         for value in side:
-<<<<<<< HEAD
             other = replace(best, **{axis: value})  # type: ignore[arg-type]  # both axes are floats
-=======
-            other = replace(best, **{axis: value})  # type: ignore[arg-type] # by the name of a field
->>>>>>> h/suite
             if not misfit(other) < misfit(best):
                 break
             best = other

@@ -35,14 +35,7 @@ def parts_of(column: Column) -> int:
     """How many parts a column's values have within their cells; 0 if no cell holds more than one value."""
     if column.edges is not None or column.kind is Kind.PLACE:
         return 0
-<<<<<<< HEAD
     if column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
-=======
-    grid = _units(grid_for(column))
-    if column.kind is Kind.DATE:
-        width = max(part.step for part in grid.parts) if isinstance(grid, JoinedGrid) else 1.0
-    elif column.kind is Kind.TIMESTAMP or (column.kind is Kind.REAL and column.decimals is None):
->>>>>>> h/suite
         return MOST_PARTS
     grid = _units(grid_for(column))
     if isinstance(grid, FloatGrid):

@@ -62,3 +62,12 @@ def test_a_rest_beside_words_of_a_public_list_is_of_that_list() -> None:
     made = set(rows(("Monday", "Tuesday"), 0.5))
     assert {"Sunday", "Friday"} <= made
     assert all(value is None or re.fullmatch("[A-Z][a-z]+", value) for value in made)
+
+
+@pytest.mark.parametrize(
+    ("value_class", "shape"),
+    [("real_2", r"\d+\.\d{2}"), ("real_many", r"\d+\.\d+"), ("integer_4", r"\d{4,}")],
+)
+def test_a_rest_of_numbers_is_numbers(value_class: str, shape: str) -> None:
+    made = [v for v in rows(("See ASN",), 0.6, value_class) if v not in (None, "See ASN")]
+    assert all(re.fullmatch(shape, str(value)) for value in made)

@@ -54,11 +54,7 @@ def scale(plan: PreparePlan, feature: str | None, purpose: Purpose, level: int =
 
 def test_the_plan_counts_every_query() -> None:
     plan = plan_of(SCHEMA)
-<<<<<<< HEAD
     # colour, sex, token; five rounds of age, two parts of its values, and how it ends; the row count
-=======
-    # colour, sex, token; five rounds of age, values of its heavy cells twice, how it ends; the row count
->>>>>>> h/suite
     assert len(plan.queries) == 3 + 5 + 2 + 1 + 1
     assert plan.n_selections == 2
     wide = Counter(query.purpose for query in plan_of(WIDE).queries)
