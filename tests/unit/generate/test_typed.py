@@ -80,9 +80,12 @@ def test_a_key_never_repeats_while_its_type_has_room(spark_type: str, digits: An
     assert pa.concat_arrays(pieces).equals(values), "the same rows however they are cut"
 
 
-def test_all_values_of_a_tinyint_are_used_before_one_repeats() -> None:
-    values = made_up(column("tinyint"), np.arange(256), 0, pa.int8())
+def test_a_small_type_is_used_to_its_end_where_nothing_may_repeat_and_else_stays_above_zero() -> None:
+    values = made_up(column("tinyint", unique=True), np.arange(256), 0, pa.int8())
     assert len(values.unique()) == 256 == most_unique(column("tinyint"))
+    usual = made_up(column("tinyint"), np.arange(256), 0, pa.int8())
+    assert pc.min(usual).as_py() > 0
+    assert len(usual.unique()) == 127
 
 
 @pytest.mark.parametrize("spark_type", ["bigint", "decimal(38,0)", "decimal(12,0)", "string"])

@@ -127,11 +127,12 @@ def test_a_position_lies_in_its_city(mu: float | None, most: float) -> None:
 
 
 def test_a_position_is_missing_only_where_positions_are_missing() -> None:
-    """A null that noise makes up at the coarsest level alone: in one fit of 700."""
+    """Noise may make nulls up at the coarsest level alone, in a fit of hundreds; where each place asked for its own,
+    every fit had some."""
     batch = people(8_000)
-    for _ in range(6):
-        book = book_of(released(batch, 0.15))
-        assert all(cell is not None for leaf in book.leaves for cell, _, _ in leaf.cells)
+    books = [book_of(released(batch, 0.15)) for _ in range(6)]
+    with_nulls = [any(cell is None for leaf in book.leaves for cell, _, _ in leaf.cells) for book in books]
+    assert sum(with_nulls) <= 1
     lat = pa.array([None if i % 4 == 0 else 42.36 for i in range(8_000)], pa.float64())
     made = rows_of(released(batch.set_column(4, "lat", lat), 1.0), 8_000)
     assert made["lat"].null_count == pytest.approx(2_000, abs=300)
