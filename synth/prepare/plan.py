@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from synth.config.sections import Prepare, PrepareWeights
 from synth.core.digits import endings_of
@@ -93,7 +94,20 @@ class PreparePlan:
         finest = max(self.queries, key=lambda query: query.level)
         return n_rows >= self.event(finest).scale * _LEAST_SIGNAL * _SIGNAL_A_LEVEL ** (finest.level - 1)
 
-    @property
+    @cached_property
+    def _weight(self) -> float:
+        """Of all queries together."""
+        return sum(query.weight for query in self.queries)
+
+    @cached_property
+    def _by_feature(self) -> dict[str | None, list[Query]]:
+        """The queries of each feature; those of the table under None."""
+        found: dict[str | None, list[Query]] = {}
+        for query in self.queries:
+            found.setdefault(query.feature, []).append(query)
+        return found
+
+    @cached_property
     def n_selections(self) -> int:
         """Features whose categories are found."""
         return sum(query.purpose is Purpose.FOUND for query in self.queries)
@@ -102,8 +116,7 @@ class PreparePlan:
         """The query's own event; ValueError without privacy."""
         if self.mu is None:
             raise ValueError("without privacy there is no noise")
-        total = sum(q.weight for q in self.queries)
-        scale = query.sensitivity * math.sqrt(total / query.weight) / self.mu
+        scale = query.sensitivity * math.sqrt(self._weight / query.weight) / self.mu
         return DiscreteGaussian(scale=scale, sensitivity=query.sensitivity, count=1)
 
     def events(self) -> tuple[Event, ...]:
@@ -126,7 +139,7 @@ class PreparePlan:
             levels = parts_of(feature.column) if purpose is Purpose.VALUES else levels
             return [noise.public(receipt)] * levels
         name = None if feature is None else feature.name
-        asked = [q for q in self.queries if (q.purpose, q.feature) == (purpose, name)]
+        asked = [query for query in self._by_feature.get(name, ()) if query.purpose is purpose]
         if self.mu is None:
             return [receipt] * len(asked)
         named = (self.selection,) if purpose is Purpose.FOUND else ()
@@ -134,12 +147,11 @@ class PreparePlan:
 
     def noise_scale(self, feature: str) -> float:
         """Scale of the noise on a feature's counts, on its noisiest level; 0 if they are exact or public."""
-        asked = [query for query in self.queries if query.feature == feature]
+        asked = self._by_feature.get(feature, ())
         return 0.0 if self.mu is None else max((self.event(query).scale for query in asked), default=0.0)
 
     def describe(self) -> list[tuple[str, str, float, float | None]]:
         """(feature or "", purpose, share of mu^2, noise scale of a query) of the queries of each feature."""
-        total = sum(query.weight for query in self.queries)
         rows: dict[tuple[str, str], list[Query]] = {}
         for query in self.queries:
             rows.setdefault((query.feature or "", query.purpose.value), []).append(query)
@@ -147,7 +159,7 @@ class PreparePlan:
             (
                 feature,
                 f"{purpose}, {len(queries)} levels" if len(queries) > 1 else purpose,
-                sum(query.weight for query in queries) / total,
+                sum(query.weight for query in queries) / self._weight,
                 None if self.mu is None else self.event(queries[0]).scale,
             )
             for (feature, purpose), queries in rows.items()

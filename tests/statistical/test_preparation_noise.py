@@ -48,7 +48,11 @@ EXACT = {
 
 
 def columns() -> dict[str, pa.Array]:
-    values = {"sex": [None, "F", "M", "X"], "colour": [None, "red", "blue"], "band": [None, 0.5, 1.5, 2.5]}
+    values = {
+        "sex": [None, "F", "M", "X"],
+        "colour": [None, "pale red", "pale blue"],
+        "band": [None, 0.5, 1.5, 2.5],
+    }
     return {
         name: pa.array([v for v, n in zip(values[name], EXACT[name], strict=True) for _ in range(n)])
         for name in EXACT
@@ -95,9 +99,9 @@ def counts_of(name: str) -> np.ndarray:
         (book,) = [codebook for codebook in manifest.codebooks if codebook.column == name]
         assert isinstance(book, CategoricalCodebook | BinnedCodebook)
         if isinstance(book, CategoricalCodebook) and name == "colour":
-            assert set(book.categories) == {"red", "blue"}
+            assert set(book.categories) == {"pale red", "pale blue"}
             found = dict(zip(book.categories, book.counts[1:], strict=False))
-            errors.append([book.counts[0], found["red"], found["blue"]])
+            errors.append([book.counts[0], found["pale red"], found["pale blue"]])
         else:
             errors.append(list(book.counts))
     return np.array(errors) - np.array(EXACT[name])

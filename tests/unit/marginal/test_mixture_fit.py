@@ -134,7 +134,7 @@ def test_columns_of_one_hidden_value_are_fitted_to_the_noise(columns: int, codes
     )
     fit = MixtureFit((codes,) * columns, forest, measured, n_rows=15_000)
     start = [np.bincount(rows[:, c], minlength=codes) / len(rows) + 1e-4 for c in range(columns)]
-    one = fit.fit(start, FitSettings(parts=16, smooth=0.002, ridge=0.001, steps=400), seed=0)
+    one = fit.fit(start, FitSettings(parts=16, smooth=0.002, ridge=0.001, steps=800), seed=0)
     cells = sum(m.values.size for m in measured)
     assert one.misfit < 1.3 * cells + 10 * cells**0.5
 

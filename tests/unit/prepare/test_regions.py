@@ -127,8 +127,7 @@ def test_a_position_lies_in_its_city(mu: float | None, most: float) -> None:
 
 
 def test_a_position_is_missing_only_where_positions_are_missing() -> None:
-    """Noise may make nulls up at the coarsest level alone, in a fit of hundreds; where each place asked for its own,
-    every fit had some."""
+    """Noise may make nulls up at the coarsest level alone; where each place asked, every fit had some."""
     batch = people(8_000)
     books = [book_of(released(batch, 0.15)) for _ in range(6)]
     with_nulls = [any(cell is None for leaf in book.leaves for cell, _, _ in leaf.cells) for book in books]
