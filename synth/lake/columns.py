@@ -203,7 +203,7 @@ def _in_calendar(numbers: NDArray[np.float64], column: Column) -> NDArray[np.flo
             stepped = numbers if column.step is None else np.floor(numbers / column.step + 1e-6) * column.step
             end = (_DAYS[1] + 1.0) * SECONDS_A_DAY
             # Typed moments are microseconds: their last is as near to the year 10000 as a float64 can be.
-            last = end - 1.0 if column.step is not None or column.format else float(np.nextafter(end, 0.0))
+            last = end - 1.0 if not column.decimals else float(np.nextafter(end, 0.0))
             return np.clip(stepped, _DAYS[0] * SECONDS_A_DAY, last)
         case Kind.INTEGER | Kind.REAL if is_clock(column.format) and column.format is not None:
             day = SECONDS_A_DAY // smallest_step(column.format)

@@ -7,8 +7,17 @@ from perfect_model import arrow_type, to_values
 from shapes import SHAPES
 from tables import copies, real_values
 
+UNSETTLED = {("timestamp_whole_seconds", "extremes")}
+"""Pairs that do not come back yet: the last second of the year 9999 gets the fraction of its float64."""
 PAIRS = [
-    pytest.param(case, shape, id=f"{shape}-{case.name}") for shape in SHAPES for case in real_values(shape)
+    pytest.param(
+        case,
+        shape,
+        id=f"{shape}-{case.name}",
+        marks=[pytest.mark.unsettled] if (case.name, shape) in UNSETTLED else [],
+    )
+    for shape in SHAPES
+    for case in real_values(shape)
 ]
 
 
@@ -32,6 +41,7 @@ def test_without_noise_a_column_comes_back_as_what_it_is(case: Case, shape: str)
     check(case, shape, EXACT, private=False)
 
 
+@pytest.mark.unsettled
 @pytest.mark.parametrize(("case", "shape"), PAIRS)
 def test_at_epsilon_10_a_column_keeps_its_form_and_its_weight(case: Case, shape: str) -> None:
     check(case, shape, PRIVATE, private=True)

@@ -27,7 +27,7 @@ from synth.prepare.spark import collect_summary
 from synth.prepare.summary import Summary
 from synth.scan.classes import class_counts
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.unsettled]
 FOLDED = ("varchar", "char")
 """Types that Spark reads back from files as plain strings."""
 
