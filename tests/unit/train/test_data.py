@@ -63,7 +63,8 @@ def test_padding_is_no_row_of_another_unit() -> None:
     shard = Shard(codes=np.full((4, 2), 7, dtype=np.uint16), starts=np.array([0, 3, 4]))
     codes, present = shard.gather(np.array([0, 1]))
     assert present.tolist() == [[True, True, True], [True, False, False]]
-    assert (codes[present] == 7).all() and not codes[~present].any()
+    assert (codes[present] == 7).all()
+    assert not codes[~present].any()
 
 
 def test_equal_hashes_of_a_row_unit_are_different_units(make_prepared: Callable[..., Path]) -> None:
