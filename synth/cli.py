@@ -26,6 +26,8 @@ from synth.privacy.audit import confidence
 from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
 from synth.stages.audit import audit as audit_training
+from synth.stages.export import export as export_run
+from synth.stages.export import key_in_words
 from synth.stages.prepare import planned_queries
 from synth.stages.train_marginal import foretold
 
@@ -170,6 +172,21 @@ def audit(config: ConfigFiles, workdir: Workdir, set: Overrides = None, debug: D
     print(f"\nmore in {run.workspace.audit}/audit.json, audit.png")
     if not all(check["passes"] for check in found["checks"]):
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    config: ConfigFiles,
+    workdir: Workdir,
+    to: Annotated[Path, typer.Option("--to", help="Folder to make.")],
+    set: Overrides = None,
+    debug: Debug = False,
+) -> None:
+    """Copy exactly what may leave the trusted side, with one signed statement. Costs no budget."""
+    run = Run(config=load_config(config, set or []), workspace=Workspace.open(workdir), say=_say)
+    statement = export_run(run, to)
+    print(f"{len(statement['files'])} files in {to}: {statement['statement']}")
+    print(f"signed (Ed25519) by {key_in_words(to)}")
 
 
 @app.command()

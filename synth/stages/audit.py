@@ -31,9 +31,7 @@ def audit(run: Run) -> dict[str, Any]:
         kind, _ = choose_model(manifest.domain, config.privacy)
     if config.privacy.epsilon is None:
         raise ConfigError("privacy.epsilon is null: there is no claim to audit")
-    found = (
-        _of_measuring(run, manifest) if kind is ModelKind.MARGINAL else _of_training(run, manifest, kind)
-    )
+    found = _of_measuring(run, manifest) if kind is ModelKind.MARGINAL else _of_training(run, manifest, kind)
     result = {"table": config.name, "kind": kind.value, **found}
     with write_artifact(run.workspace.audit, None) as folder:
         write_json(folder / "audit.json", result)

@@ -123,8 +123,8 @@ def foretold(run: Run) -> str | None:
 def measuring_to_audit(
     run: Run, manifest: PreparedManifest
 ) -> tuple[MeasuringPlan, tuple[Grouping, ...], tuple[Scope, ...], str]:
-    """The plan of the workspace's marginal model if it has one, else of the training that would come; with the
-    groups and pairs that it asks about, and whose plan it is.
+    """The plan of the workspace's marginal model if it has one, else of the training that would come; with
+    the groups and pairs that it asks about, and whose plan it is.
 
     Raises: BudgetExceeded if nothing is left for a training. ConfigError without noise.
     """
@@ -137,7 +137,7 @@ def measuring_to_audit(
         try:
             plan, whose = spec.for_charged(paid.events), f"the marginal model in {run.workspace.model.name}/"
         except ValueError as error:
-            raise ConfigError(f"the configuration is not that of the model in the workdir: {error}") from error
+            raise ConfigError(f"the configuration is not that of the workdir's model: {error}") from error
     else:
         plan, whose = spec.calibrate(run.caps()), "the marginal model that train would make"
     if not plan.is_private:

@@ -1,16 +1,17 @@
-"""A small table through scan, preparation, measuring and drawing of rows, again and again, beside its neighbour.
+"""A small table through scan, preparation, measuring and drawing of rows, many times, beside its neighbour.
 
 Exact counts are made once for each of the two tables by the product's code; only what is drawn, and all that
 follows from it, is repeated. Noise comes from a table of the discrete Gaussian's probabilities, many times
 faster than the exact sampler, which `test_noise.py` holds to its scale.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synth import spending
@@ -26,7 +27,7 @@ from synth.marginal.candidates import pairs
 from synth.marginal.count import CountPlan
 from synth.marginal.grouping import grouping_of
 from synth.marginal.learn import spec_of
-from synth.marginal.measure import Measurement, measure
+from synth.marginal.measure import measure
 from synth.marginal.plan import MeasuringPlan
 from synth.marginal.problem import Problem, measure_columns, paid_counts
 from synth.models.tables import Scope
@@ -35,7 +36,7 @@ from synth.prepare.fit import fit
 from synth.prepare.plan import PreparePlan
 from synth.prepare.summary import Summary, count_batches
 from synth.privacy import accountant
-from synth.privacy.budget import Event
+from synth.privacy.budget import Budget, Event
 from synth.privacy.entry import Receipt
 from synth.privacy.policy import Cap
 from synth.scan.classes import class_counts
@@ -43,10 +44,12 @@ from synth.scan.findings import release_findings
 
 MAX_ROWS = 4
 UNIT = PrivacyUnit(entity="who", max_rows=MAX_ROWS)
-PRIVACY = Privacy(epsilon=8.0, delta=1e-5)
-SHARES = {"scan": 0.1, "prepare": 0.4}
-CANARY = {"who": "canary", "sex": "X", "ward": "a ward of its own", "stay": 95.0, "pay": 990}
-"""One entity of many rows, all alike, that no other row is like."""
+SHARES = {"scan": 0.02, "prepare": 0.1}
+Row = Mapping[str, Any]
+LIKE_OTHERS: Row = {"who": "canary", "sex": "X", "ward": "ward west", "stay": 95.0, "pay": 450}
+"""One entity of many rows, all alike: all that it can move, it moves in cells that others are in too."""
+OF_ITS_OWN: Row = {"who": "canary", "sex": "X", "ward": "a ward of its own", "stay": 95.0, "pay": 990}
+"""One with values that no other row has."""
 _CANARY_ROWS = 40
 SCHEMA = TableSchema(
     name="t",
@@ -59,6 +62,7 @@ SCHEMA = TableSchema(
     ),
     unit=UNIT,
 )
+WITHOUT_TREE = replace(SCHEMA, columns=SCHEMA.columns[:-1])
 TYPES = {"who": pa.string(), "sex": pa.string(), "ward": pa.string(), "stay": pa.float64(), "pay": pa.int32()}
 _SPARK = "who string, sex string, ward string, stay double, pay int"
 METHOD = "mixture"
@@ -74,7 +78,7 @@ def rows() -> list[tuple[Any, ...]]:
             (f"e{k}" for k in who),
             rng.choice(["F", "M", "X"], n, p=[0.5, 0.4, 0.1]).tolist(),
             rng.choice(["ward north", "ward south", "ward west"], n).tolist(),
-            rng.uniform(0, 90, n).tolist(),
+            rng.uniform(0, 100, n).tolist(),
             rng.integers(0, 500, n).tolist(),
             strict=True,
         )
@@ -90,9 +94,9 @@ class Exact:
     summary: Summary
 
     @staticmethod
-    def of(spark: Any, *, with_canary: bool) -> "Exact":
+    def of(spark: Any, canary_row: Row | None) -> "Exact":
         """Capped by Spark, counted as its tasks count."""
-        canary = [tuple(CANARY[name] for name in TYPES)] * _CANARY_ROWS if with_canary else []
+        canary = [] if canary_row is None else [tuple(canary_row[name] for name in TYPES)] * _CANARY_ROWS
         frame = tables.bound_contribution(spark.createDataFrame([*rows(), *canary], _SPARK), UNIT, b"s" * 32)
         batch = frame.toArrow().combine_chunks().to_batches()[0]
         return Exact.counted(batch, SCHEMA)
@@ -117,17 +121,20 @@ class Charges:
     scan: tuple[Event, ...]
     prepare: PreparePlan
     train: MeasuringPlan
+    budget: Budget
 
     @staticmethod
-    def of(schema: TableSchema = SCHEMA) -> "Charges":
-        scan = spending.scan_events(len(TYPES), UNIT, spending.stage_mu(PRIVACY, SHARES["scan"]))
-        mu, delta = spending.stage_mu(PRIVACY, SHARES["prepare"]), spending.selection_delta(PRIVACY)
+    def of(epsilon: float, schema: TableSchema = SCHEMA) -> "Charges":
+        privacy = Privacy(epsilon=epsilon, delta=1e-5)
+        scan = spending.scan_events(len(TYPES), UNIT, spending.stage_mu(privacy, SHARES["scan"]))
+        mu, delta = spending.stage_mu(privacy, SHARES["prepare"]), spending.selection_delta(privacy)
         prepare = PreparePlan.of(schema, Prepare(bins=6), mu, delta, 2_000.0)
-        assert PRIVACY.budget is not None
-        prior = tuple([*scan, *prepare.events()])
-        cap = Cap(name="privacy.epsilon", budget=PRIVACY.budget, entries=(), streams=(prior,))
-        spec = spec_of(METHOD, 4, 6, MAX_ROWS)  # type: ignore[arg-type]
-        return Charges(scan=scan, prepare=prepare, train=spec.calibrate([cap]))
+        assert privacy.budget is not None
+        prior = (*scan, *prepare.events())
+        cap = Cap(name="privacy.epsilon", budget=privacy.budget, entries=(), streams=(prior,))
+        n_learned = len(schema.columns) - 1
+        spec = spec_of(METHOD, n_learned, n_learned * (n_learned - 1) // 2, MAX_ROWS)  # type: ignore[arg-type]
+        return Charges(scan=scan, prepare=prepare, train=spec.calibrate([cap]), budget=privacy.budget)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -137,18 +144,28 @@ class Charges:
     @property
     def epsilon(self) -> float:
         """The claim."""
-        return accountant.epsilon(self.events, PRIVACY.delta)
+        return accountant.epsilon(self.events, self.budget.delta)
+
+    @property
+    def mu(self) -> float:
+        """The claim as Gaussian differential privacy."""
+        return accountant.gaussian_mu(self.budget)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Released:
-    """Everything that leaves, of one run."""
+    """Everything that leaves, of one run.
+
+    Attributes:
+      news: noisy answers in the canary's cells less what others count there, by columns of a marginal.
+      counts: the same of the manifest's counts, by column.
+    """
 
     findings: Findings
     manifest: PreparedManifest
-    answers: dict[Scope, Measurement]
     rows: pa.RecordBatch
-    canary: dict[str, int] = field(default_factory=dict)
+    news: dict[int, float]
+    counts: dict[str, float]
 
 
 class _Independent:
@@ -169,22 +186,30 @@ class _Independent:
         return self
 
 
-def run_once(exact: Exact, charges: Charges, schema: TableSchema = SCHEMA) -> Released:
-    """Scan, prepare, train and generate, with noise of its own."""
-    findings = release_findings(
+def scanned(exact: Exact, charges: Charges) -> Findings:
+    """What the scan releases."""
+    return release_findings(
         exact.classes,
         Receipt(entry=1, events=charges.scan),
         table="t",
-        spark_types={column.name: column.spark_type for column in schema.columns},
+        spark_types={column.name: column.spark_type for column in SCHEMA.columns},
         columns={},
         settings=Scan(),
     ).value
+
+
+def run_once(
+    exact: Exact, known: Exact, charges: Charges, findings: Findings, canary_row: Row, schema: TableSchema
+) -> Released:
+    """Prepare, train and generate, with noise of their own.
+
+    Args:
+      known: D, which an attacker may know row by row: what it counts is taken from what is seen.
+    """
     receipt = Receipt(entry=2, events=charges.prepare.events())
     manifest = fit(exact.summary, schema, charges.prepare, receipt, Prepare(bins=6), findings)
-    coded = [
-        encode(exact.batch, feature, book, schema)
-        for feature, book in zip(manifest.features, manifest.codebooks, strict=True)
-    ]
+    books = list(zip(manifest.features, manifest.codebooks, strict=True))
+    coded = [encode(exact.batch, feature, book, schema) for feature, book in books]
     groupings = tuple(grouping_of(book, charges.train.rare) for book in manifest.codebooks)
 
     def count(scopes: Sequence[Scope]) -> Mapping[Scope, NDArray[np.int64]]:
@@ -214,13 +239,20 @@ def run_once(exact: Exact, charges: Charges, schema: TableSchema = SCHEMA) -> Re
         by_group = np.maximum(one.values, 1e-9)
         shares.append(np.where(grouping.group >= 0, by_group[grouping.group] * grouping.share, 0.0))
     drawn = block_of_rows(_Independent(shares), manifest, 0, 1, TYPES)
-    one_row = pa.RecordBatch.from_pydict({k: pa.array([v], TYPES[k]) for k, v in CANARY.items()})
-    canary = {
-        book.column: max(int(groupings[k].group[encode(one_row, feature, book, schema)[0]]), 0)
-        for k, (feature, book) in enumerate(zip(manifest.features, manifest.codebooks, strict=True))
+    one_row = pa.RecordBatch.from_pydict({k: pa.array([v], TYPES[k]) for k, v in canary_row.items()})
+    codes = [int(encode(one_row, feature, book, schema)[0]) for feature, book in books]
+    others = [encode(known.batch, feature, book, schema) for feature, book in books]
+    groups = [np.maximum(grouping.group, 0) for grouping in groupings]
+    news = {1: 0.0, 2: 0.0}
+    for one in found:
+        at = tuple(int(groups[c][codes[c]]) for c in one.scope)
+        is_there = np.all([groups[c][others[c]] == g for c, g in zip(one.scope, at, strict=True)], axis=0)
+        news[len(one.scope)] += float(one.values[at]) - float(is_there.sum())
+    counts = {
+        book.column: float(book.counts[code]) - float((column == code).sum())
+        for (_, book), code, column in zip(books, codes, others, strict=True)
     }
-    answers = {one.scope: one for one in found}
-    return Released(findings=findings, manifest=manifest, answers=answers, rows=drawn, canary=canary)
+    return Released(findings=findings, manifest=manifest, news=news, counts=counts, rows=drawn)
 
 
 def figures(released: Released) -> list[float]:
@@ -230,25 +262,17 @@ def figures(released: Released) -> list[float]:
     seen = [findings.n_rows, float(manifest.n_rows), float(manifest.n_units)]
     for finding in findings.columns:
         seen += [finding.share or 0.0, finding.null_share, float(bool(finding.entity))]
-    names = list(manifest.domain.names)
     for name in ("sex", "ward", "stay", "pay"):
-        book = books.get(name)
-        counts = np.array(book.counts if book is not None else [0.0])
-        seen += [float(counts.sum()), float(counts[-1]), float(len(counts) * 1e-3), float(book is None)]
-    ward = books.get("ward")
-    named = isinstance(ward, CategoricalCodebook) and CANARY["ward"] in ward.categories
-    pay = books.get("pay")
+        seen += [released.counts.get(name, 0.0), float(name in books)]
+    ward, pay = books.get("ward"), books.get("pay")
+    named = isinstance(ward, CategoricalCodebook) and OF_ITS_OWN["ward"] in ward.categories
     seen += [float(named), 0.0 if pay is None else float(pay.uppers[-1])]  # type: ignore[union-attr]
-    total = {1: 0.0, 2: 0.0}
-    for scope, one in released.answers.items():
-        at = tuple(released.canary[names[column]] for column in scope)
-        total[len(scope)] += float(one.values[at])
-    seen += [total[1], total[2]]
-    drawn = {name: released.rows.column(name) for name in ("sex", "ward", "stay", "pay")}
+    seen += [released.news[1], released.news[2]]
+    drawn = {name: released.rows.column(name) for name in released.rows.schema.names}
     seen += [
         float(drawn["sex"].to_pylist().count("X")),
-        float(drawn["ward"].to_pylist().count(CANARY["ward"])),
-        float(np.nanmax(drawn["pay"].to_numpy(zero_copy_only=False).astype(float))),
+        float(drawn["ward"].to_pylist().count(OF_ITS_OWN["ward"])),
+        float(pc.max(drawn["pay"]).as_py() or 0) if "pay" in drawn else 0.0,
     ]
     return seen
 
@@ -279,12 +303,22 @@ def watched(
     charges: Charges,
     runs: int,
     *,
+    canary_row: Row,
     schema: TableSchema = SCHEMA,
-    change: Callable[[Exact, Released], Released] = lambda exact, released: released,
+    same_scan: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The figures of so many runs of each world. [runs, k], [runs, k]."""
-    without, with_canary = (
-        np.array([figures(change(exact, run_once(exact, charges, schema))) for _ in range(runs)])
-        for exact in worlds
-    )
-    return without, with_canary
+    """The figures of so many runs of each world, [runs, k] each.
+
+    Args:
+      same_scan: draw one scan, of D, for all runs: then the scan's part of the claim is not watched.
+    """
+    once = [scanned(worlds[0], charges)] if same_scan else []
+    found = []
+    for exact in worlds:
+        runs_of_one = []
+        for _ in range(runs):
+            findings = once[0] if once else scanned(exact, charges)
+            released = run_once(exact, worlds[0], charges, findings, canary_row, schema)
+            runs_of_one.append(figures(released))
+        found.append(np.array(runs_of_one))
+    return found[0], found[1]
