@@ -27,7 +27,6 @@ from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
 from synth.stages.audit import audit as audit_training
 from synth.stages.export import export as export_run
-from synth.stages.export import key_in_words
 from synth.stages.prepare import planned_queries
 from synth.stages.train_marginal import foretold
 
@@ -41,8 +40,7 @@ app = typer.Typer(
 app.add_typer(budget_app, name="budget")
 _STARTED = time.monotonic()
 _LEAST_ALIKE = 3
-NOT_USABLE = 3
-"""Exit code of a run that ended well with a table that its released figures speak against."""
+NOT_USABLE = 3  # exit code of a run that ended well with a table that its released figures speak against
 
 ConfigFiles = Annotated[
     list[Path], typer.Option("--config", "-c", help="Table's YAML; may be repeated, later files win.")
@@ -183,10 +181,7 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Copy exactly what may leave the trusted side, with one signed statement. Costs no budget."""
-    run = Run(config=load_config(config, set or []), workspace=Workspace.open(workdir), say=_say)
-    statement = export_run(run, to)
-    print(f"{len(statement['files'])} files in {to}: {statement['statement']}")
-    print(f"signed (Ed25519) by {key_in_words(to)}")
+    export_run(Run(config=load_config(config, set or []), workspace=Workspace.open(workdir), say=_say), to)
 
 
 @app.command()

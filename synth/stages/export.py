@@ -1,7 +1,6 @@
 """The export, wired: exactly what may leave, with one signed statement of all that it assumes."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,8 @@ def export(run: Run, folder: Path) -> dict[str, Any]:
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    run.say(f"export: {len(files)} files in {folder}: {statement['statement']}")
+    run.say(f"export: signed (Ed25519) by {_key_in_words(folder)}")
     return statement
 
 
@@ -155,6 +156,6 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def key_in_words(folder: Path) -> str:
+def _key_in_words(folder: Path) -> str:
     """The public key of an export as one line."""
-    return json.dumps((folder / PUBLIC_KEY).read_text(encoding="ascii").splitlines()[1])[1:-1]
+    return (folder / PUBLIC_KEY).read_text(encoding="ascii").splitlines()[1]

@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Project, Run, inside
 
 from synth.core.leaving import is_known, may_leave
 from synth.errors import ArtifactError
 from synth.lake.artifacts import artifact_digest
 from synth.stages.export import check_export
+
+from .conftest import Project, Run, inside
 
 pytestmark = pytest.mark.spark
 

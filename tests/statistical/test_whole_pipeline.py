@@ -17,7 +17,8 @@ from scipy.optimize import brentq
 sys.path.insert(0, str(Path(__file__).parent))
 
 import whole_pipeline as pipeline
-from whole_pipeline import LIKE_OTHERS, OF_ITS_OWN, SCHEMA, Charges, Exact, QuickNoise, Row, watched
+from quick_noise import QuickNoise
+from whole_pipeline import LIKE_OTHERS, OF_ITS_OWN, SCHEMA, Charges, Exact, Row, watched
 
 from synth.core.schema import TableSchema
 from synth.lake import tables
