@@ -26,6 +26,7 @@ from synth.privacy.audit import confidence
 from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
 from synth.stages.audit import audit as audit_training
+from synth.stages.export import export as export_run
 from synth.stages.prepare import planned_queries
 from synth.stages.train_marginal import foretold
 
@@ -39,8 +40,7 @@ app = typer.Typer(
 app.add_typer(budget_app, name="budget")
 _STARTED = time.monotonic()
 _LEAST_ALIKE = 3
-NOT_USABLE = 3
-"""Exit code of a run that ended well with a table that its released figures speak against."""
+NOT_USABLE = 3  # exit code of a run that ended well with a table that its released figures speak against
 
 ConfigFiles = Annotated[
     list[Path], typer.Option("--config", "-c", help="Table's YAML; may be repeated, later files win.")
@@ -170,6 +170,18 @@ def audit(config: ConfigFiles, workdir: Workdir, set: Overrides = None, debug: D
     print(f"\nmore in {run.workspace.audit}/audit.json, audit.png")
     if not all(check["passes"] for check in found["checks"]):
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    config: ConfigFiles,
+    workdir: Workdir,
+    to: Annotated[Path, typer.Option("--to", help="Folder to make.")],
+    set: Overrides = None,
+    debug: Debug = False,
+) -> None:
+    """Copy exactly what may leave the trusted side, with one signed statement. Costs no budget."""
+    export_run(Run(config=load_config(config, set or []), workspace=Workspace.open(workdir), say=_say), to)
 
 
 @app.command()

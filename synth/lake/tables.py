@@ -23,6 +23,11 @@ from synth.lake.types import arrow_type
 
 _CSV_OPTIONS = {"header": "true", "quote": '"', "escape": '"', "mode": "FAILFAST", "encoding": "UTF-8"}
 MapBatches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+_ALL_DIGITS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+"""Of times in JSON, which are cut to milliseconds otherwise: rows that look alike come in any order."""
 _NESTED = ("struct", "array", "map")
 _RESERVED = ("__rank", UNIT_COLUMN)
 
@@ -124,7 +129,7 @@ def bound_contribution(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> Data
     """
     if unit.entity is None:
         return frame
-    everything = F.to_json(F.struct(*(quoted(name) for name in frame.columns)))
+    everything = F.to_json(F.struct(*(quoted(name) for name in frame.columns)), _ALL_DIGITS)
     order = F.sha2(F.concat(F.lit(salt.hex()), everything), 256)
     window = Window.partitionBy(quoted(unit.entity)).orderBy(order)
     ranked = frame.withColumn("__rank", F.row_number().over(window))

@@ -5,6 +5,8 @@ are two-sided and see faults that no bound on epsilon would.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,29 @@ FALSE_ALARM = 1e-6
 def confidence() -> str:
     """The checks' false alarms, in words."""
     return f"a check of chance fails a training without fault about {FALSE_ALARM:g} of the time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check of an audit.
+
+    Attributes:
+      name: what is checked. figure: what was seen. low, high: where it must lie.
+    """
+
+    name: str
+    figure: float
+    low: float
+    high: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether the figure lies where it must; NaN does not."""
+        return self.low <= self.figure <= self.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**vars(self), "passes": self.passes}
 
 
 def noise_range(n_values: int) -> tuple[float, float]:
@@ -50,6 +75,38 @@ def mean_range(standard_deviation: float, n_values: int) -> float:
     return float(norm.isf(FALSE_ALARM / 2)) * standard_deviation / math.sqrt(n_values)
 
 
+def noise_checks(noise: NDArray[Any], where: str) -> list[Check]:
+    """Of what should be standard normal and independent over draws and coordinates, [draws, coordinates].
+
+    A variance that is right on average may be twice the right one here and none there, or the noise of two
+    coordinates the same, so that their difference shows everything.
+    """
+    draws, coordinates = noise.shape
+    squares = np.square(noise, dtype=np.float64)
+    low, high = noise_range(noise.size)
+    return [
+        Check(name=f"noise of {where}", figure=float(squares.mean()), low=low, high=high),
+        Check(
+            name=f"least noise of a coordinate, {where}",
+            figure=float(squares.mean(axis=0).min()),
+            low=least_noise(draws, coordinates),
+            high=noise_range(draws)[1],  # the least of a few may well be above 1
+        ),
+        Check(
+            name=f"likeness of two coordinates, {where}",
+            figure=likeness(noise.T.astype(np.float64)),
+            low=0.0,
+            high=most_likeness(coordinates, draws),
+        ),
+        Check(
+            name=f"likeness of two draws, {where}",
+            figure=likeness(noise.astype(np.float64)),
+            low=0.0,
+            high=most_likeness(draws, coordinates),
+        ),
+    ]
+
+
 def two_world_mu(without: NDArray[np.float64], with_canary: NDArray[np.float64]) -> float:
     """Lower bound on mu of Gaussian differential privacy, at confidence 1 - `FALSE_ALARM`.
 
@@ -63,6 +120,31 @@ def two_world_mu(without: NDArray[np.float64], with_canary: NDArray[np.float64])
     if false_positive + false_negative >= 1:
         return 0.0
     return float(norm.isf(false_positive) - norm.ppf(false_negative))
+
+
+def chosen_event_mu(without: NDArray[np.float64], with_canary: NDArray[np.float64]) -> float:
+    """Lower bound on mu from an event chosen on the first third of what was seen, and held against the rest.
+
+    The event is that a weighted sum of the figures is beyond a threshold; weights and threshold are those of
+    two normal distributions with independent coordinates. A figure that never varies in either world and
+    differs between them shows everything, and decides alone.
+
+    Args:
+      without, with_canary: [n, k] and [m, k], k figures of each run; whatever leaves may be a figure.
+    Returns: at confidence 1 - `FALSE_ALARM`, for the runs that choose are none of those that tell.
+    """
+    n, m = len(without) // 3, len(with_canary) // 3
+    moved = with_canary[:m].mean(axis=0) - without[:n].mean(axis=0)
+    variance = (with_canary[:m].var(axis=0) + without[:n].var(axis=0)) / 2
+    certain = (variance == 0) & (moved != 0)
+    if certain.any():
+        weights = np.where(certain, np.sign(moved), 0.0)
+    else:
+        weights = np.divide(moved, variance, out=np.zeros_like(moved), where=variance > 0)
+    seen, seen_with = without @ weights, with_canary @ weights
+    middle = (seen[:n].mean() + seen_with[:m].mean()) / 2
+    unit = max(float(seen_with[:m].mean() - seen[:n].mean()), 1e-300)
+    return two_world_mu((seen[n:] - middle) / unit + 0.5, (seen_with[m:] - middle) / unit + 0.5)
 
 
 def one_run_epsilon(scores: NDArray[np.float64], included: NDArray[np.bool_], delta: float) -> float:

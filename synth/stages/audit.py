@@ -1,4 +1,4 @@
-"""The audit, wired: the planned training on canaries, through the real launcher; no row and no budget."""
+"""The audit, wired: the planned training, or measuring, on canaries; no row and no budget."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from synth.lake.artifacts import read_json, write_artifact, write_json
 from synth.privacy.dpsgd import DpSgdPlan
 from synth.privacy.entry import Receipt
 from synth.run import Run
+from synth.stages.train_marginal import measuring_to_audit
 from synth.stages.train_neural import spec_of_plan
 
 _OF_PLAN = ("sample_rate", "steps", "noise_multiplier", "max_grad_norm", "sums", "sums_noise_multiplier")
@@ -20,24 +21,43 @@ def audit(run: Run) -> dict[str, Any]:
     """Audit the training of this workspace: of its model if there is one, else the one that comes next.
 
     Returns: `audit.json`, which is left with a picture in the workspace's `audit/`.
-    Raises: ConfigError if there is no DP-SGD to audit.
+    Raises: ConfigError if there is no claim to audit.
     """
     from synth.track.audit_picture import draw_audit
-    from synth.train.launch import launch_audit
-    from synth.train.ranks import check_launcher
-    from synth.train.spec import TrainSpec
 
     config, manifest = run.config, run.manifest()
     kind = config.model.kind
     if kind is ModelKind.AUTO:
         kind, _ = choose_model(manifest.domain, config.privacy)
-    if kind is ModelKind.MARGINAL:
-        raise ConfigError(
-            "model.kind marginal draws its noise in synth.privacy and trains nothing by DP-SGD; "
-            "audit is for kinds arn, vae and gan"
-        )
     if config.privacy.epsilon is None:
         raise ConfigError("privacy.epsilon is null: there is no claim to audit")
+    found = _of_measuring(run, manifest) if kind is ModelKind.MARGINAL else _of_training(run, manifest, kind)
+    result = {"table": config.name, "kind": kind.value, **found}
+    with write_artifact(run.workspace.audit, None) as folder:
+        write_json(folder / "audit.json", result)
+        title = f"Audit of {config.name}: {found['of']}, {found['ranks']} rank(s)"
+        draw_audit(folder / "audit.png", title=title, checks=found["checks"])
+    return result
+
+
+def _of_measuring(run: Run, manifest: PreparedManifest) -> dict[str, Any]:
+    """The audit of the questions that a marginal model was learned from, or will be."""
+    from synth.marginal.audit import audit_measuring
+
+    plan, groupings, pairs, whose = measuring_to_audit(run, manifest)
+    run.say(f"audit: {whose}: noisy answers to the planned questions, on made-up rows with a canary")
+    checks = audit_measuring(plan, groupings, pairs, run.say)
+    events = {name: str(event) for name, event in plan.events.items()}
+    return {"of": whose, "plan": events, "ranks": 1, "checks": [check.to_dict() for check in checks]}
+
+
+def _of_training(run: Run, manifest: PreparedManifest, kind: ModelKind) -> dict[str, Any]:
+    """The audit of DP-SGD through the real launcher."""
+    from synth.train.launch import launch_audit
+    from synth.train.ranks import check_launcher
+    from synth.train.spec import TrainSpec
+
+    config = run.config
     train = config.train.of(kind)
     check_launcher(train)
     model = config.model.model_copy(update={"kind": kind})
@@ -61,12 +81,7 @@ def audit(run: Run) -> dict[str, Any]:
     )
     spark = run.spark if train.launcher is Launcher.SPARK else None
     found = launch_audit(spec, spark, lambda line: run.say(line))
-    result = {"table": config.name, "kind": kind.value, "of": whose, "plan": plan.to_dict(), **found}
-    with write_artifact(run.workspace.audit, None) as folder:
-        write_json(folder / "audit.json", result)
-        title = f"Audit of {config.name}: {whose}, {found['ranks']} rank(s)"
-        draw_audit(folder / "audit.png", title=title, checks=found["checks"])
-    return result
+    return {"of": whose, "plan": plan.to_dict(), **found}
 
 
 def _plan(run: Run, model: Model, train: Train, manifest: PreparedManifest) -> tuple[DpSgdPlan, str]:

@@ -13,8 +13,8 @@ from synth.config.load import config_hash
 from synth.config.model import MarginalMethod
 from synth.config.sections import Config
 from synth.core.prepared import PreparedManifest
-from synth.errors import BudgetExceeded
-from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, write_artifact
+from synth.errors import BudgetExceeded, ConfigError
+from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, read_json, write_artifact
 from synth.marginal.candidates import cells, pairs
 from synth.marginal.plan import MeasuringPlan, MeasuringSpec
 from synth.models.tables import Grouping, Scope
@@ -118,6 +118,31 @@ def foretold(run: Run) -> str | None:
     except BudgetExceeded:
         return None  # the table of what is charged says it
     return str(_pace(run, _groupings(manifest, plan), candidates, plan))
+
+
+def measuring_to_audit(
+    run: Run, manifest: PreparedManifest
+) -> tuple[MeasuringPlan, tuple[Grouping, ...], tuple[Scope, ...], str]:
+    """The plan of the workspace's marginal model if it has one, else of the training that would come; with
+    the groups and pairs that it asks about, and whose plan it is.
+
+    Raises: BudgetExceeded if nothing is left for a training. ConfigError without noise.
+    """
+    spec, candidates, _ = _asked(run, manifest)
+    path = run.workspace.model / "model.json"
+    made = read_json(path) if path.is_file() else {}
+    if "events" in made.get("training", {}):
+        run.check_model()
+        paid = run.ledger.receipt(run.config.name, made["training"]["entries"][-1])
+        try:
+            plan, whose = spec.for_charged(paid.events), f"the marginal model in {run.workspace.model.name}/"
+        except ValueError as error:
+            raise ConfigError(f"the configuration is not that of the workdir's model: {error}") from error
+    else:
+        plan, whose = spec.calibrate(run.caps()), "the marginal model that train would make"
+    if not plan.is_private:
+        raise ConfigError("the model was measured without privacy: there is no claim to audit")
+    return plan, _groupings(manifest, plan), candidates, whose
 
 
 def _asked(run: Run, manifest: PreparedManifest) -> tuple[MeasuringSpec, tuple[Scope, ...], int | None]:

@@ -34,13 +34,17 @@ class Shard:
 
         Args:
           units: [B], positions in this shard; B may be 0.
-        Returns: codes [B, R, K] and whether a row is there, not padding, [B, R]; R >= 1.
+        Returns: codes [B, R, K] and whether a row is there, not padding, [B, R]; R >= 1. Padding has code 0
+          everywhere: a row of another unit in its place would decide, where its loss is not finite, whether
+          this unit counts.
         """
         lengths = self.starts[units + 1] - self.starts[units]  # [B]
         n_rows = int(lengths.max(initial=1))
         present = np.arange(n_rows) < lengths[:, None]  # [B, R]
         rows = np.where(present, self.starts[units][:, None] + np.arange(n_rows), 0)
-        return self.codes[rows].astype(np.int64), present  # [n, K] -> [B, R, K]
+        codes = self.codes[rows].astype(np.int64)  # [n, K] -> [B, R, K]
+        codes[~present] = 0
+        return codes, present
 
 
 def read_shard(prepared: Path, manifest: PreparedManifest, *, rank: int, size: int) -> Shard:

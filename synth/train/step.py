@@ -47,11 +47,15 @@ class StepSettings:
 def clip_factors(norms: Tensor, max_grad_norm: float) -> Tensor:
     """What to multiply gradients of these L2 norms by: min(1, C / norm), or 0 if the norm is not finite.
 
+    A factor below the normal numbers of float32 is 0 as well: rounded to a subnormal one it may be twice
+    what it should be, and so may the gradient.
+
     Args:
       norms: [B], >= 0 or NaN. max_grad_norm: C > 0; infinity keeps every finite gradient as it is.
     """
     factors = (max_grad_norm / norms).clamp(max=1.0)
-    return torch.where(torch.isfinite(norms), factors, torch.zeros_like(norms))
+    is_exact = torch.isfinite(norms) & (factors >= torch.finfo(torch.float32).tiny)
+    return torch.where(is_exact, factors, torch.zeros_like(norms))
 
 
 def clip_and_sum(grads: Tensor, max_grad_norm: float) -> Tensor:
@@ -162,7 +166,7 @@ def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float, settings: 
     layers = trained_layers(model.trained())
     with recorded(layers) as forward, _precision(settings, batch.weights.device):
         losses = (model.losses(batch.codes, batch.normals) * batch.weights).sum(dim=1)  # [U, R] -> [U]
-    cut = (losses.detach().double() / model.loss_bound).clamp(0, 1)
+    cut = (losses.detach().double() / model.loss_bound).nan_to_num(0.0).clamp(0, 1)
     backprops = torch.autograd.grad(losses.sum(), [forward[layer][1] for layer in layers])
     passes = [
         Pass(layer=layer, inputs=_float32(forward[layer][0]), backprops=_float32(backprop))
@@ -174,7 +178,7 @@ def _sum_clipped(model: RowModel, batch: Batch, max_grad_norm: float, settings: 
         # Zero times infinity is NaN: units that must not contribute leave before the product.
         squares = squares[:, kept]
         passes = [seen.of(kept) for seen in passes]
-        cut = cut[kept].nan_to_num(0.0)
+        cut = cut[kept]
     factors = _factors(squares, max_grad_norm, settings.clipping)
     sums = [
         sums for seen, factor in zip(passes, factors, strict=True) for sums in weighted_sums(seen, factor)

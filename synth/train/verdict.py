@@ -1,18 +1,14 @@
 """What an audit concludes from what was seen: a check a line, each with its figure and what it may be."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.privacy import accountant
 from synth.privacy.audit import (
-    least_noise,
-    likeness,
+    Check,
     mean_range,
-    most_likeness,
+    noise_checks,
     noise_range,
     one_run_epsilon,
     two_world_mu,
@@ -23,29 +19,6 @@ from synth.train.canaries import Seen
 _MOST_RULE_ERROR = 1e-3
 _DELTA = 1e-9
 """At which epsilons are compared: at a larger delta so sure a bound as ours would say nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One check of an audit.
-
-    Attributes:
-      name: what is checked. figure: what was seen. low, high: where it must lie.
-    """
-
-    name: str
-    figure: float
-    low: float
-    high: float
-
-    @property
-    def passes(self) -> bool:
-        """Whether the figure lies where it must; NaN does not."""
-        return self.low <= self.figure <= self.high
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**vars(self), "passes": self.passes}
 
 
 def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
@@ -64,7 +37,7 @@ def verdict(seen: Seen, plan: DpSgdPlan) -> tuple[Check, ...]:
     spread = n * rate * (1 - rate)
     claimed = accountant.epsilon(plan.events, _DELTA)
     checks = [
-        *_of_noise(seen.empty / noise, "empty batches"),
+        *noise_checks(seen.empty / noise, "empty batches"),
         Check(
             name="signal of a canary",
             figure=float(seen.with_canary.mean()),
@@ -104,40 +77,8 @@ def _of_sums(seen: Seen, noise: float) -> list[Check]:
     signal = mean_range(noise, len(seen.sums_with_canary))
     mean = float(seen.sums_with_canary.mean())
     return [
-        *_of_noise(seen.sums_without / noise, "sums"),
+        *noise_checks(seen.sums_without / noise, "sums"),
         Check(name="signal of a canary in sums", figure=mean, low=1 - signal, high=1 + signal),
-    ]
-
-
-def _of_noise(noise: NDArray[Any], where: str) -> list[Check]:
-    """Of what should be standard normal and independent over draws and coordinates, [draws, coordinates].
-
-    A variance that is right on average may be twice the right one here and none there, or the noise of two
-    coordinates the same, so that their difference shows everything.
-    """
-    draws, coordinates = noise.shape
-    squares = np.square(noise, dtype=np.float64)
-    low, high = noise_range(noise.size)
-    return [
-        Check(name=f"noise of {where}", figure=float(squares.mean()), low=low, high=high),
-        Check(
-            name=f"least noise of a coordinate, {where}",
-            figure=float(squares.mean(axis=0).min()),
-            low=least_noise(draws, coordinates),
-            high=1.0,
-        ),
-        Check(
-            name=f"likeness of two coordinates, {where}",
-            figure=likeness(noise.T.astype(np.float64)),
-            low=0.0,
-            high=most_likeness(coordinates, draws),
-        ),
-        Check(
-            name=f"likeness of two draws, {where}",
-            figure=likeness(noise.astype(np.float64)),
-            low=0.0,
-            high=most_likeness(draws, coordinates),
-        ),
     ]
 
 

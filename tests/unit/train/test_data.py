@@ -10,7 +10,7 @@ from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json
 from synth.train.sampler import os_entropy_generator, poisson_steps
-from synth.train.shard import read_shard
+from synth.train.shard import Shard, read_shard
 
 
 def manifest_of(folder: Path) -> PreparedManifest:
@@ -56,6 +56,15 @@ def test_gathered_units_hold_all_their_rows_and_padding(make_prepared: Callable[
     for position, unit in enumerate(units):
         own = shard.codes[shard.starts[unit] : shard.starts[unit + 1]]
         assert np.array_equal(codes[position][present[position]], own)
+
+
+def test_padding_is_no_row_of_another_unit() -> None:
+    """A row whose loss is not finite would else make every padded unit's gradient no number."""
+    shard = Shard(codes=np.full((4, 2), 7, dtype=np.uint16), starts=np.array([0, 3, 4]))
+    codes, present = shard.gather(np.array([0, 1]))
+    assert present.tolist() == [[True, True, True], [True, False, False]]
+    assert (codes[present] == 7).all()
+    assert not codes[~present].any()
 
 
 def test_equal_hashes_of_a_row_unit_are_different_units(make_prepared: Callable[..., Path]) -> None:

@@ -9,6 +9,7 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from synth.config.model import VaeSettings
+from synth.config.train import Clipping
 from synth.core.domain import Domain
 from synth.models.rows import RowModel
 from synth.models.vae import Vae
@@ -20,6 +21,7 @@ from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise
 from synth.train.step import (
     NoisyStep,
     StepSettings,
+    _factors,
     begin_step,
     clip_and_sum,
     clip_factors,
@@ -122,6 +124,14 @@ def test_a_non_finite_example_contributes_zero(bad: float) -> None:
 
 def test_without_a_bound_finite_gradients_stay_as_they_are() -> None:
     assert clip_factors(torch.tensor([0.0, 3.0, math.inf, math.nan]), math.inf).tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("norm", [1e37, 2e38, 1.2e44, 1.2e45, 1e50, 1e150])
+@pytest.mark.parametrize("clipping", list(Clipping))
+def test_no_gradient_is_so_long_that_float32_cannot_clip_it(norm: float, clipping: Clipping) -> None:
+    """Of inputs and backprops of 1e22 each float32 holds both, but not what they must be divided by."""
+    clipped = _factors(torch.tensor([[norm**2]], dtype=torch.float64), 1.0, clipping).double() * norm
+    assert clipped <= 1 + 1e-6
 
 
 def test_small_gradients_are_not_clipped_and_a_zero_one_is_no_trouble() -> None:
@@ -301,3 +311,21 @@ def test_no_loss_beyond_its_bound_moves_the_released_one() -> None:
             model, changed, max_grad_norm=1.0, settings=StepSettings(physical_batch_size=3)
         )
         assert float(total[-1]) == most
+
+
+class _NanLoss(Vae):
+    """The gradient is finite, the loss is not a number."""
+
+    def losses(self, codes: Tensor, normals: Tensor) -> Tensor:
+        return super().losses(codes, normals) + torch.tensor(math.nan)
+
+
+def test_a_loss_that_is_no_number_does_not_spoil_the_released_one() -> None:
+    model = _NanLoss(
+        domain=DOMAIN, settings=VaeSettings(latent=LATENT, hidden=(8, 6)), log_shares=np.zeros(10), seed=1
+    )
+    total = sum_clipped_gradients(
+        model, make_batch(3), max_grad_norm=1.0, settings=StepSettings(physical_batch_size=3)
+    )
+    assert torch.isfinite(total[:-1]).all()
+    assert float(total[-1]) == 0.0
