@@ -273,6 +273,7 @@ class RelationSettings(Section):
         Annotated[tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...], Field(max_length=1)] | None
     ) = None
     at_most: tuple[tuple[str, str], ...] = ()
+    find: bool = True
     non_negative: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     derived: dict[str, str] = {}
