@@ -17,7 +17,7 @@ from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.prepare.declarations import unlikely_declarations
 from synth.prepare.orders import SHARE, Order, OrderPlan, found_orders, with_orders
 from synth.prepare.plan import PreparePlan
-from synth.prepare.schema import Field, resolve_schema
+from synth.prepare.schema import Field, resolve_schema, with_hours
 from synth.run import Run
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ def planned_queries(run: Run) -> PreparePlan:
     findings = run.findings()
     fields = [Field(name=finding.column, spark_type="string", nullable=True) for finding in findings.columns]
     schema = _schema(run.config, fields, findings)
-    return _plan(
-        run, schema, findings, left=1.0 if _orders_plan(run, schema, findings) is None else 1 - SHARE
-    )
+    left = 1.0 if _orders_plan(run, schema, findings) is None else 1 - SHARE
+    return _plan(run, _timed(run, schema, findings), findings, left=left)
 
 
 def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> TableSchema:
@@ -134,6 +133,10 @@ def _orders_plan(run: Run, schema: TableSchema, findings: Findings) -> OrderPlan
     if not run.config.relations.find:
         return None
     return OrderPlan.of(schema, _mu(run, findings, 1.0), findings.n_rows)
+
+
+def _timed(run: Run, schema: TableSchema, findings: Findings) -> TableSchema:
+    return with_hours(schema, run.config.columns, _mu(run, findings, 1.0), findings.n_rows)
 
 
 def _mu(run: Run, findings: Findings, part: float) -> float | None:
@@ -181,7 +184,8 @@ def _paid(
         found, entry = _paid_orders(run, source, schema, orders, key)
         entries = (entry,)
         schema = with_orders(schema, found)
-        plan = _plan(run, schema, findings, left=1 - SHARE)
+    schema = _timed(run, schema, findings)
+    plan = _plan(run, schema, findings, left=1.0 if orders is None else 1 - SHARE)
     events = plan.events()
     run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
     summary = collect_summary(
