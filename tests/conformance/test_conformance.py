@@ -7,17 +7,8 @@ from perfect_model import arrow_type, to_values
 from shapes import SHAPES
 from tables import copies, real_values
 
-UNSETTLED = {("timestamp_whole_seconds", "extremes")}
-"""Pairs that do not come back yet: the last second of the year 9999 gets the fraction of its float64."""
 PAIRS = [
-    pytest.param(
-        case,
-        shape,
-        id=f"{shape}-{case.name}",
-        marks=[pytest.mark.unsettled] if (case.name, shape) in UNSETTLED else [],
-    )
-    for shape in SHAPES
-    for case in real_values(shape)
+    pytest.param(case, shape, id=f"{shape}-{case.name}") for shape in SHAPES for case in real_values(shape)
 ]
 
 
