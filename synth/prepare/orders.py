@@ -39,6 +39,8 @@ _WORDS = (
     *(("made", "attempted"), ("dep", "arr"), ("departure", "arrival")),
 )
 """Words of column names by which two numbers are of one scale."""
+_TOTAL = "total"
+"""A column of this word may be the sum of those that it shares another word with."""
 
 
 class Cell(IntEnum):
@@ -191,7 +193,7 @@ def _may_be_asked(column: Column) -> bool:
 
 
 def _names_say_so(first: str, second: str) -> bool:
-    """Whether the names differ in two words that stand for less and more, or leave one of them alone."""
+    """Whether the names differ in two words that stand for less and more, or one is a total of the other."""
     a, b = _words(first), _words(second)
     for low, high in _WORDS:
         for less, more in ((a, b), (b, a)):
@@ -199,7 +201,8 @@ def _names_say_so(first: str, second: str) -> bool:
                 rest, other = less - {low}, more - {high}
                 if rest == other or not rest or not other:
                     return True
-    return False
+    is_total = (_TOTAL in a) != (_TOTAL in b)
+    return is_total and bool(a & b)
 
 
 def _words(name: str) -> set[str]:

@@ -133,6 +133,7 @@ def test_a_birth_years_before_and_an_end_of_time_are_no_orders() -> None:
         ("salary_from", "salary_to"),
         ("fare_amount", "total_amount"),
         ("low", "high"),
+        ("Cost Repair", "Cost Total $"),
     ],
 )
 def test_numbers_are_asked_about_where_their_names_say_so(low: str, high: str) -> None:
