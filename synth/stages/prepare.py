@@ -202,14 +202,14 @@ def _paid_orders(
     run: Run, source: "SourceBatches", schema: TableSchema, plan: OrderPlan, key: str | None
 ) -> tuple[tuple[Order, ...], int]:
     """The orders that hold, and the ledger entry that paid: kept by themselves, for a crash may follow."""
-    from synth.prepare.spark import collect_orders
-
     own = None if key is None else config_hash("orders", key)
     kept = run.kept("prepare", own)
     if kept is not None:
         return tuple(Order(low=low, high=high, share=share) for low, high, share in kept["found"]), kept[
             "entry"
         ]
+    from synth.prepare.spark import collect_orders
+
     run.say(
         f"prepare: looking whether one of two columns is never above the other, in {len(plan.pairs)} pairs"
     )

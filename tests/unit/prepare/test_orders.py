@@ -13,6 +13,7 @@ from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableS
 from synth.prepare.orders import SHARE, Cell, Order, OrderPlan, count_orders, found_orders, with_orders
 from synth.privacy.budget import DiscreteGaussian, NoPrivacy
 from synth.privacy.entry import Receipt
+from synth.stages.prepare import _paid_orders
 
 N = 6_000
 DAY = datetime.timedelta(days=1)
@@ -233,3 +234,19 @@ def test_found_orders_are_kept_with_the_manifest() -> None:
     )
     again = PreparedManifest.from_dict(manifest.to_dict()).schema.relations
     assert found_orders(again) == (Order(low="in", high="out", share=0.999),)
+
+
+class Kept:
+    """A run whose ledger has the orders already: anything else that is asked of it fails."""
+
+    def kept(self, stage: str, key: str | None) -> dict[str, object]:
+        assert (stage, key is None) == ("prepare", False)
+        return {"entry": 7, "found": [["in", "out", 0.999]]}
+
+
+def test_orders_that_were_paid_for_are_not_paid_for_again() -> None:
+    plan = OrderPlan.of(STAY, 0.1, N)
+    assert plan is not None
+    orders, entry = _paid_orders(Kept(), None, STAY, plan, "key")  # type: ignore[arg-type]
+    assert entry == 7
+    assert orders == (Order(low="in", high="out", share=0.999),)
