@@ -7,7 +7,7 @@ post-processing.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -72,13 +72,16 @@ class OrderPlan:
     max_rows: int
 
     @staticmethod
-    def of(schema: TableSchema, mu: float | None, n_rows: float) -> "OrderPlan | None":
+    def of(
+        schema: TableSchema, mu: float | None, n_rows: float, apart: Collection[str] = ()
+    ) -> "OrderPlan | None":
         """The likeliest candidates, so many as the noise lets us tell apart; None if there are none.
 
         Args:
           mu: of all preparation. n_rows: released.
+          apart: columns that are to be learned as themselves.
         """
-        pairs = _candidates(schema)[:_MOST_PAIRS]
+        pairs = _candidates(schema, apart)[:_MOST_PAIRS]
         m = schema.unit.max_rows
         if mu is not None:
             most = (_BLUR * n_rows * mu * math.sqrt(SHARE) / (2 * m)) ** 2
@@ -167,14 +170,14 @@ def _count(first: NDArray[np.float64], second: NDArray[np.float64], kind: Kind) 
     return np.bincount(cells[~(no_first & no_second)], minlength=len(Cell))
 
 
-def _candidates(schema: TableSchema) -> list[tuple[str, str]]:
+def _candidates(schema: TableSchema, apart: Collection[str]) -> list[tuple[str, str]]:
     """Pairs that may be asked about: all of two dates or of two moments, and numbers whose names say so.
 
     The likeliest come first: those whose names say so, then the nearest in the table.
     """
     relations = schema.relations
     taken = {name for group in (*relations.places, *relations.regions, *relations.together) for name in group}
-    taken |= {name for pair in relations.at_most for name in pair}
+    taken |= {*apart, *(name for pair in relations.at_most for name in pair)}
     columns = [column for column in schema.columns if column.name not in taken and _may_be_asked(column)]
     rated = []
     for place, first in enumerate(columns):

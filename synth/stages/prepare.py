@@ -132,7 +132,10 @@ def _orders_plan(run: Run, schema: TableSchema, findings: Findings) -> OrderPlan
     """Which orders of columns are looked for; None if none are."""
     if not run.config.relations.find:
         return None
-    return OrderPlan.of(schema, _mu(run, findings, 1.0), findings.n_rows)
+    config = run.config
+    # A column to predict has codes of its own, for its pairs are asked the more often.
+    apart = {name for name in (config.model.target, config.evaluate.target) if name is not None}
+    return OrderPlan.of(schema, _mu(run, findings, 1.0), findings.n_rows, apart)
 
 
 def _timed(run: Run, schema: TableSchema, findings: Findings) -> TableSchema:

@@ -162,6 +162,7 @@ def test_what_is_declared_public_made_elsewhere_or_of_another_kind_is_not_asked(
         replace(date("start"), kind=Kind.TIMESTAMP),
     ):
         assert OrderPlan.of(table(column, end), None, N) is None
+    assert OrderPlan.of(table(date("start"), end), None, N, apart={"end"}) is None
     declared = {"at_most": (("start", "end"),)}
     assert OrderPlan.of(table(date("start"), end, **declared), None, N) is None
 
