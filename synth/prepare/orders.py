@@ -36,7 +36,7 @@ _WORDS = (
     *(("min", "max"), ("minimum", "maximum"), ("low", "high"), ("lower", "upper"), ("lowest", "highest")),
     *(("from", "to"), ("start", "end"), ("begin", "end"), ("first", "last"), ("net", "gross")),
     *(("subtotal", "total"), ("fare", "total"), ("diastolic", "systolic"), ("built", "renovated")),
-    *(("made", "attempted"), ("dep", "arr"), ("departure", "arrival")),
+    *(("made", "attempted"), ("dep", "arr"), ("departure", "arrival"), ("low", "open"), ("low", "close")),
 )
 """Words of column names by which two numbers are of one scale."""
 _TOTAL = "total"

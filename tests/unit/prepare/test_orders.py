@@ -99,6 +99,21 @@ def test_a_chain_is_made_link_by_link() -> None:
     assert pairs(found(schema, columns)) == {("ordered", "paid"), ("paid", "shipped")}
 
 
+def test_several_columns_may_lie_above_one() -> None:
+    """A day's prices, in the order in which tables have them."""
+    rng = np.random.default_rng(17)
+    low = rng.normal(1_000, 200, N)
+    span = rng.exponential(9, N)
+    columns = {
+        "open": low + rng.random(N) * span,
+        "high": low + span,
+        "low": low,
+        "close": low + rng.random(N) * span,
+    }
+    orders = found(table(*map(number, columns)), columns)
+    assert pairs(orders) == {("low", "open"), ("low", "high"), ("low", "close")}
+
+
 def test_equal_columns_come_back_equal() -> None:
     schema = table(date("day"), date("day_again"))
     (order,) = found(schema, {"day": dates(days(7)), "day_again": dates(days(7))})
