@@ -15,6 +15,7 @@ from rich.table import Table
 from synth.budget_cli import app as budget_app
 from synth.config.load import load_config
 from synth.config.sections import Config
+from synth.core.prepared import PreparedManifest
 from synth.core.usability import Usability
 from synth.errors import SynthError
 from synth.lake.artifacts import read_json
@@ -22,6 +23,7 @@ from synth.lake.declared import check_declared
 from synth.lake.on_disk import columns_on_disk
 from synth.lake.workspace import Workspace
 from synth.pipeline import run_stages
+from synth.prepare.orders import found_orders
 from synth.privacy.audit import confidence
 from synth.run import STAGES, Run
 from synth.spending import describe_plan, open_ledger
@@ -255,6 +257,7 @@ def show_end(config: Config, workspace: Workspace, where: str) -> None:
         "tracked run": where,
         "spent": _spent_in_words(config, privacy, generated),
         "verdict": "; ".join([str(usability), *usability.notes]),
+        **_found(workspace),
         "1-way distance": _figure(report["fidelity"]["tvd_1way"], "mean total variation; 0 is best"),
         "least alike": _least_alike(report["columns"]),
         "discriminator": _figure(
@@ -269,6 +272,13 @@ def show_end(config: Config, workspace: Workspace, where: str) -> None:
     print(f"\nLakesynth: {config.name}  (the last four lines are exact: internal, not DP)")
     for label, words in lines.items():
         print(f"  {label:16s} {words}")
+
+
+def _found(workspace: Workspace) -> dict[str, str]:
+    """The orders of columns that were found, if any."""
+    manifest = PreparedManifest.from_dict(read_json(workspace.prepared / "prepared.json"))
+    found = found_orders(manifest.schema.relations)
+    return {"relations": "; ".join(map(str, found))} if found else {}
 
 
 def _usability(generated: dict[str, Any]) -> Usability:

@@ -182,7 +182,7 @@ class ColumnSettings(Section):
     format: str | None = None
     entity: Entity | None = None
     edges: tuple[Bound, ...] | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Part, ...] | None = None
     keep_length: bool = False
     public: bool = False
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -216,7 +216,7 @@ class ColumnSettings(Section):
             raise ValueError("edges must be at least two increasing numbers")
         if self.edges is not None and (self.lower, self.upper) != (None, None):
             raise ValueError("edges are bounds already; drop lower and upper")
-        if len(set(self.parts)) != len(self.parts):
+        if len(set(self.parts or ())) != len(self.parts or ()):
             raise ValueError("parts must differ")
         if self.categories is not None and len(set(self.categories)) != len(self.categories):
             raise ValueError("categories must differ")
@@ -273,6 +273,7 @@ class RelationSettings(Section):
         Annotated[tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...], Field(max_length=1)] | None
     ) = None
     at_most: tuple[tuple[str, str], ...] = ()
+    find: bool = True
     non_negative: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     derived: dict[str, str] = {}

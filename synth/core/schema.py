@@ -124,7 +124,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Relations:
-    """Facts about columns together, declared by the user and kept through generation.
+    """Facts about columns together, declared by the user or found, and kept through generation.
 
     Attributes:
       places: (latitude, longitude) pairs, learned as one place.
@@ -132,12 +132,14 @@ class Relations:
       at_most: (low, high) pairs: low <= high in every generated row.
       regions: groups of names of places from coarse to fine, learned as one place with levels. There is at
         most one, and a single pair of `places` is the position in it.
+      found: (low, high, released share of the rows in which it holds) of those in `at_most` that were found.
     """
 
     places: tuple[tuple[str, str], ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
     at_most: tuple[tuple[str, str], ...] = ()
     regions: tuple[tuple[str, ...], ...] = ()
+    found: tuple[tuple[str, str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,9 +208,8 @@ def _with_parts(
     days = (known if column.kind is Kind.DATE else np.floor(known / SECONDS_A_DAY)).astype(np.int64)
     drawn = {f.part: codes[f.name].astype(np.int64) for f in parts if f.part is not None}
     if Part.HOUR in drawn:
-        hour = drawn.pop(Part.HOUR)
-        within = np.floor(uniforms[f"{column.name} {Part.HOUR}"] * 3600)
-        of_day = np.where(hour > 0, (hour - 1) * 3600.0 + within, of_day)
+        known = _with_hour(known, drawn.pop(Part.HOUR), _is_told(books[column.name], codes[column.name]))
+        days, of_day = np.floor(known / SECONDS_A_DAY).astype(np.int64), known % SECONDS_A_DAY
     if drawn:
         furthest = max(_FURTHEST_DAYS[part] for part in drawn)
         steps = np.array(sorted(range(-furthest, furthest + 1), key=abs))
@@ -222,3 +221,24 @@ def _with_parts(
         days = np.where(fits.any(axis=1), chosen, days)
     moved = days.astype(np.float64) if column.kind is Kind.DATE else days * float(SECONDS_A_DAY) + of_day
     return np.where(null, np.nan, moved)
+
+
+def _with_hour(
+    seconds: NDArray[np.float64], hour: NDArray[np.int64], is_told: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Moments moved to the nearest ones with the drawn hour, their minutes and seconds kept. [n] -> [n].
+
+    Args:
+      hour: [n], one more than the hour; 0 moves nothing. is_told: [n] whose moment stays as it is.
+    """
+    half = SECONDS_A_DAY / 2
+    by = (hour - 1) * 3600.0 - np.floor(seconds % SECONDS_A_DAY / 3600) * 3600.0
+    nearest = (by + half) % SECONDS_A_DAY - half
+    return np.where((hour > 0) & ~is_told, seconds + nearest, seconds)
+
+
+def _is_told(codebook: Codebook, codes: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Whether a code alone tells the value, as that of a sentinel does. [n]."""
+    every = np.arange(codebook.n_codes, dtype=np.uint16)
+    least, most = (_numbers(codebook, every, np.full(len(every), u)) for u in (0.0, np.nextafter(1.0, 0.0)))
+    return np.asarray(least == most)[codes]

@@ -28,6 +28,7 @@ from synth.generate.shapes import CODE_SHAPE, code, picture_of
 from synth.generate.text import (
     ascii_rows,
     codes,
+    crossed,
     digits,
     hexadecimal,
     in_picture,
@@ -38,6 +39,11 @@ from synth.generate.text import (
 from synth.generate.typed import phones
 from synth.generate.united_states import postcodes, state_names, state_numbers
 
+_OF_WORDS = (
+    *(None, "words", "other_text", "mixed_text"),
+    *("full_name", "person_name", "street_address", "number_and_words"),
+)
+"""Classes of values made of words: beside named values their rest is made of the same words."""
 _MAY_REPEAT = ("postcode",)
 """Identifiers of places: many rows have the same."""
 _CODE_SHAPE = re.compile(r"code_A(?P<letters>\d+)_D(?P<digits>\d+)")
@@ -51,7 +57,10 @@ def strings(column: Column, context: RowContext) -> pa.Array:
     maker = _MAKERS.get(column.entity or "")
     if maker is not None:
         return maker(column, context)
-    others = completion(context.categories.get(column.name, ()))
+    named = context.categories.get(column.name, ())
+    others = completion(named)
+    if not others and column.entity is None and column.value_class in _OF_WORDS:
+        others = crossed(named)
     if others:
         return pick(others, below(context.bits(column.name, 1)[:, 0], len(others)))
     key = context.key(column.name)

@@ -1,5 +1,7 @@
 """Arrays of strings from numbers, without a loop over rows."""
 
+import functools
+import itertools
 import re
 
 import numpy as np
@@ -91,3 +93,23 @@ def in_picture(plain: pa.Array, picture: str) -> pa.Array:
 def pick(words: tuple[str, ...], places: NDArray[np.int64]) -> pa.Array:
     """The word at each place. [n] -> [n]."""
     return pa.array(words, pa.string()).take(pa.array(places))
+
+
+_MOST_CROSSED = 10_000
+_ENOUGH_CROSSED = 10
+
+
+@functools.lru_cache(maxsize=256)
+def crossed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that begin as one of the given ones and end with the last word of another, none of them given.
+
+    Where most names are of one word, or too few come of it: none.
+    """
+    parts = [name.rsplit(" ", 1) for name in names if len(name.split()) > 1]
+    if 2 * len(parts) < len(names):
+        return ()
+    heads, tails = (sorted({part[place] for part in parts}) for place in (0, 1))
+    made = (f"{head} {tail}" for tail in tails for head in heads if tail not in head.split())
+    given = frozenset(names)
+    found = [name for name in itertools.islice(made, _MOST_CROSSED) if name not in given]
+    return tuple(found) if len(found) >= _ENOUGH_CROSSED else ()

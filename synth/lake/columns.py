@@ -14,6 +14,9 @@ from synth.lake.numerals import read_numbers, read_plain, write_numbers
 
 _DAYS = (-719_162.0, 2_932_896.0)
 """0001-01-01 and 9999-12-31 in days since 1970-01-01."""
+_LAST_MOMENT = float(np.nextafter((_DAYS[1] + 1.0) * SECONDS_A_DAY, 0.0))
+"""As near to the year 10000 as a float64 of seconds can be."""
+_LAST_MICROSECOND = np.int64(int(_DAYS[1] + 1) * SECONDS_A_DAY * 1_000_000 - 1)
 ISO_DATE = "%Y-%m-%d"
 ISO_TIMESTAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -79,7 +82,9 @@ def from_numbers(numbers: NDArray[np.float64], column: Column, arrow_type: pa.Da
         return pa.array(days.astype(np.int32), mask=null).cast(pa.date32())
     if pa.types.is_timestamp(arrow_type):
         seconds = whole * SECONDS_A_DAY if column.kind is Kind.DATE else whole
-        micros = pa.array(np.round(seconds * 1e6).astype(np.int64), mask=null)
+        # A float64 of the last second of the year 9999 has steps of 32 microseconds: its last is the type's.
+        exact = np.round(seconds * 1e6).astype(np.int64)
+        micros = pa.array(np.where(seconds >= _LAST_MOMENT, _LAST_MICROSECOND, exact), mask=null)
         return micros.cast(pa.timestamp("us", tz=arrow_type.tz)).cast(arrow_type)
     if pa.types.is_integer(arrow_type):
         return _integers(np.round(whole), null, arrow_type)
@@ -201,9 +206,7 @@ def _in_calendar(numbers: NDArray[np.float64], column: Column) -> NDArray[np.flo
             return np.clip(numbers, *_DAYS)
         case Kind.TIMESTAMP:
             stepped = numbers if column.step is None else np.floor(numbers / column.step + 1e-6) * column.step
-            end = (_DAYS[1] + 1.0) * SECONDS_A_DAY
-            # Typed moments are microseconds: their last is as near to the year 10000 as a float64 can be.
-            last = end - 1.0 if not column.decimals else float(np.nextafter(end, 0.0))
+            last = _LAST_MOMENT if column.decimals else np.floor(_LAST_MOMENT)
             return np.clip(stepped, _DAYS[0] * SECONDS_A_DAY, last)
         case Kind.INTEGER | Kind.REAL if is_clock(column.format) and column.format is not None:
             day = SECONDS_A_DAY // smallest_step(column.format)

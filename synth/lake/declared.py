@@ -73,7 +73,7 @@ def column_faults(spark_type: str, settings: ColumnSettings) -> Iterator[str]:
     yield from _bounds(spark_type, settings, kind)
     yield from _format(held, settings, kind)
     yield from _digits(spark_type, settings, kind)
-    for part in settings.parts:
+    for part in settings.parts or ():
         if kind is not None and kind not in _MOMENTS:
             yield f"parts: {kind} values have no {part}; leave parts out"
         elif part is Part.HOUR and (kind is Kind.DATE or held is Family.DATE):
@@ -201,7 +201,7 @@ def _made_names(config: Config) -> Iterator[tuple[str, str]]:
     """What is learned beside columns themselves: its name and the setting that asks for it."""
     relations = config.relations
     for column, settings in config.columns.items():
-        for part in settings.parts:
+        for part in settings.parts or ():
             yield part_name(column, part), f"columns.{column}.parts"
         if settings.keep_length:
             yield length_name(column), f"columns.{column}.keep_length"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from synth.config.sections import ColumnSettings, RelationSettings
 from synth.core.calendar import SECONDS_A_DAY, number_of
+from synth.core.feature import part_name
 from synth.core.finding import Findings
-from synth.core.schema import Column, Kind, PrivacyUnit, TableSchema
+from synth.core.schema import Column, Kind, Part, PrivacyUnit, TableSchema
 from synth.core.spelling import NumberFormat, is_clock, number_format
 from synth.lake.clock import smallest_step
 from synth.lake.columns import ISO_DATE, ISO_TIMESTAMP
@@ -15,6 +16,8 @@ from synth.lake.types import spelled
 from synth.prepare.relations import apply_relations
 
 _TEXT_TYPES = ("string", "varchar", "char")
+_SIGNAL_FOR_HOURS = 500.0
+"""Rows times preparation's mu from which hours are learned; see bench/results/unseen.md."""
 _ISO_MOMENT = r"%Y-%m-%d %H:%M:%S(\.%-?\d?f)?"
 
 
@@ -80,7 +83,7 @@ def resolve_schema(
                 format=format,
                 null_share=finding.null_share if field.nullable else 0.0,
                 edges=None if settings.edges is None else tuple(number_of(e, kind) for e in settings.edges),
-                parts=settings.parts,
+                parts=settings.parts or (),
                 keep_length=settings.keep_length,
                 public=settings.public,
                 weight=settings.weight,
@@ -92,6 +95,32 @@ def resolve_schema(
         )
     related, kept = apply_relations(columns, relations)
     return TableSchema(name=table, columns=related, unit=unit, relations=kept)
+
+
+def with_hours(
+    schema: TableSchema, declared: Mapping[str, ColumnSettings], mu: float | None, n_rows: float
+) -> TableSchema:
+    """The schema with the hour of the day learned beside each timestamp that has one, where rows are many.
+
+    Bins of a month or a year hold all hours alike. Of few rows the noise on 24 hours is worse than that.
+    Args:
+      mu: of all preparation; None for no privacy. n_rows: released.
+    """
+    if mu is not None and n_rows * mu < _SIGNAL_FOR_HOURS:
+        return schema
+    elsewhere = {high for _, high in schema.relations.at_most}
+    elsewhere |= {name for group in schema.relations.together for name in group}
+    elsewhere |= {name for name, settings in declared.items() if settings.parts is not None}
+    names = {column.name for column in schema.columns}
+
+    def timed(column: Column) -> Column:
+        has_hours = column.kind is Kind.TIMESTAMP and (column.step is None or column.step < SECONDS_A_DAY)
+        is_free = not (column.public or column.derived or column.edges) and column.name not in elsewhere
+        if has_hours and is_free and part_name(column.name, Part.HOUR) not in names:
+            return replace(column, parts=(Part.HOUR,))
+        return column
+
+    return replace(schema, columns=tuple(map(timed, schema.columns)))
 
 
 def _output_type(

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,6 +18,7 @@ from synth.lake.batches import SourceBatches
 from synth.lake.tables import map_in_arrow, quoted
 from synth.prepare.blocks import BLOCKED, in_blocks, merged, out_of_blocks
 from synth.prepare.coded_files import PACKED, WRITTEN, pack, write_file
+from synth.prepare.orders import Cell, count_orders
 from synth.prepare.schema import Field
 from synth.prepare.summary import Summary, count_batches
 
@@ -69,6 +72,29 @@ def collect_summary(
     if schema.unit.entity is not None:
         n_units = source.frame.select(quoted(schema.unit.entity)).distinct().count()
     return Summary.of_records(collected, len(features), n_units)
+
+
+def collect_orders(
+    source: SourceBatches, schema: TableSchema, pairs: Sequence[tuple[str, str]]
+) -> NDArray[np.int64]:
+    """Exact counts of how pairs of columns lie to each other (`synth.prepare.orders`), in one pass.
+
+    Args:
+      source: rows already bounded to `schema.unit.max_rows` per unit.
+    Returns: int64 [pairs, cells]: for the trusted side only.
+    """
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        counts = np.zeros((len(pairs), len(Cell)), dtype=np.int64)
+        for batch in batches:
+            counts += count_orders(batch, schema, pairs)
+        yield pa.RecordBatch.from_arrays([pa.array([counts.tobytes()], pa.binary())], names=["counts"])
+
+    names = list(dict.fromkeys(name for pair in pairs for name in pair))
+    parts = source.map(names, count, "counts binary").collect()
+    counts = [np.frombuffer(row["counts"], np.int64).reshape(len(pairs), len(Cell)) for row in parts]
+    total: NDArray[np.int64] = np.sum(counts, axis=0)
+    return total
 
 
 def _check_distinct(rows: DataFrame, features: Sequence[Feature], max_distinct: int) -> None:

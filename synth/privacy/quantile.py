@@ -18,8 +18,8 @@ _SPLIT = 4.0
 _SPIKY = 0.7
 """Share of its parent's mass above which a node looks like one value rather than a stretch of them."""
 _SPIKY_SPLIT = 6.0
-_LAST_BITS = 8
-"""How many bits finer such a node is looked at in the last round."""
+_MOST_BITS = 8
+"""How many bits finer such a node is looked at in one round at most."""
 _NEXT_TO_NONE = 1e-6
 _FINER = 16
 """Nodes are split down to so many to a bin: thin tails then end where their values end."""
@@ -77,8 +77,7 @@ def release_mass(
     tree = NoisyTree(roots[possible.of(roots, grid.levels[0])], grid.levels[0])
     for number, (receipt, scale) in enumerate(zip(receipts, scales, strict=True)):
         if number:
-            last = number == len(receipts) - 1
-            _split_heavy(tree, possible, scale, bins, total, is_last=last)
+            _split_heavy(tree, possible, scale, bins, total, left=len(receipts) - number)
         leaves = tree.leaves
         asked = exact.of(tree.first[leaves], tree.shift[leaves])
         tree.measure(leaves, noise.noisy_counts(asked, receipt).value.astype(np.float64), scale)
@@ -144,9 +143,9 @@ class _Possible:
 
 
 def _split_heavy(
-    tree: NoisyTree, possible: _Possible, scale: float, bins: int, total: float, *, is_last: bool
+    tree: NoisyTree, possible: _Possible, scale: float, bins: int, total: float, *, left: int
 ) -> None:
-    """Split the leaves that hold enough to be seen in parts."""
+    """Split the leaves that hold enough to be seen in parts; `left` rounds, this one included, are asked."""
     mass, deviation = tree.estimates()
     leaves = tree.leaves
     roots = tree.parent[leaves] < 0
@@ -159,8 +158,9 @@ def _split_heavy(
         bits = min(FAN_BITS, shift)
         parent = int(tree.parent[leaf])
         around = float(mass[parent]) if parent >= 0 else float(np.maximum(mass[leaves][known], 0).sum())
-        if is_last and mass[leaf] > max(_SPIKY * around, _SPIKY_SPLIT * scale):
-            bits = min(_LAST_BITS, shift)
+        if mass[leaf] > max(_SPIKY * around, _SPIKY_SPLIT * scale):
+            # Down to its value in the rounds that are left, as far as they reach.
+            bits = min(_MOST_BITS, shift if left == 1 else max(bits, -(-shift // left)))
         children, fine = _children(int(tree.first[leaf]), shift, bits, possible)
         tree.split(leaf, children, fine)
 

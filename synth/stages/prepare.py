@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from synth import spending
+from synth.config.load import config_hash
 from synth.config.sections import Config
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
@@ -14,8 +15,9 @@ from synth.errors import ConfigError
 from synth.generate.made_up import can_be_made_up, most_unique
 from synth.lake.artifacts import artifact_digest, write_artifact, write_json
 from synth.prepare.declarations import unlikely_declarations
+from synth.prepare.orders import SHARE, Order, OrderPlan, found_orders, with_orders
 from synth.prepare.plan import PreparePlan
-from synth.prepare.schema import Field, resolve_schema
+from synth.prepare.schema import Field, resolve_schema, with_hours
 from synth.run import Run
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ def prepare(run: Run) -> None:
                     "no value of any column could be named under the budget; raise privacy.epsilon, or "
                     "declare columns.NAME.categories"
                 )
+            for order in found_orders(manifest.schema.relations):
+                run.say(f"prepare: {order}")
             for line in unlikely_declarations(manifest):
                 run.say(f"prepare: {line}")
             run.say(f"prepare: encoding into {manifest.domain.total} codes")
@@ -87,7 +91,9 @@ def planned_queries(run: Run) -> PreparePlan:
     """What prepare would ask of the columns that the workdir's scan found, without touching data."""
     findings = run.findings()
     fields = [Field(name=finding.column, spark_type="string", nullable=True) for finding in findings.columns]
-    return _plan(run, _schema(run.config, fields, findings), findings)
+    schema = _schema(run.config, fields, findings)
+    left = 1.0 if _orders_plan(run, schema, findings) is None else 1 - SHARE
+    return _plan(run, _timed(run, schema, findings), findings, left=left)
 
 
 def _schema(config: Config, fields: Sequence[Field], findings: Findings) -> TableSchema:
@@ -116,11 +122,29 @@ def _with_given(schema: TableSchema, partition: str) -> TableSchema:
     return replace(schema, columns=tuple(columns))
 
 
-def _plan(run: Run, schema: TableSchema, findings: Findings) -> PreparePlan:
-    privacy = run.privacy
-    share = spending.prepare_share(privacy, findings.n_rows)
-    mu, delta = spending.stage_mu(privacy, share), spending.selection_delta(privacy)
+def _plan(run: Run, schema: TableSchema, findings: Findings, *, left: float) -> PreparePlan:
+    """What is asked of the columns, with the part of preparation's share that is `left` for it."""
+    mu, delta = _mu(run, findings, left), spending.selection_delta(run.privacy)
     return PreparePlan.of(schema, run.config.prepare, mu, delta, findings.n_rows)
+
+
+def _orders_plan(run: Run, schema: TableSchema, findings: Findings) -> OrderPlan | None:
+    """Which orders of columns are looked for; None if none are."""
+    if not run.config.relations.find:
+        return None
+    config = run.config
+    # A column to predict has codes of its own, for its pairs are asked the more often.
+    apart = {name for name in (config.model.target, config.evaluate.target) if name is not None}
+    return OrderPlan.of(schema, _mu(run, findings, 1.0), findings.n_rows, apart)
+
+
+def _timed(run: Run, schema: TableSchema, findings: Findings) -> TableSchema:
+    return with_hours(schema, run.config.columns, _mu(run, findings, 1.0), findings.n_rows)
+
+
+def _mu(run: Run, findings: Findings, part: float) -> float | None:
+    """Gaussian mu of a part of preparation's share; None without privacy."""
+    return spending.stage_mu(run.privacy, part * spending.prepare_share(run.privacy, findings.n_rows))
 
 
 def check_made_up(schema: TableSchema) -> None:
@@ -150,18 +174,51 @@ def check_unique(schema: TableSchema, rows: int | None) -> None:
 def _paid(
     run: Run, source: "SourceBatches", schema: TableSchema, findings: Findings, key: str | None
 ) -> PreparedManifest:
-    """Codebooks that are drawn anew, and charged."""
+    """Codebooks that are drawn anew, and charged; first the orders of columns, which say what is counted."""
     from synth.prepare.fit import fit
     from synth.prepare.spark import collect_summary
 
-    config, plan = run.config, _plan(run, schema, findings)
+    config = run.config
+    orders = _orders_plan(run, schema, findings)
+    plan = _plan(run, schema, findings, left=1.0 if orders is None else 1 - SHARE)
+    run.check("prepare", (*plan.events(), *(orders.events() if orders else ())))
+    entries: tuple[int, ...] = ()
+    if orders is not None:
+        found, entry = _paid_orders(run, source, schema, orders, key)
+        entries = (entry,)
+        schema = with_orders(schema, found)
+    schema = _timed(run, schema, findings)
+    plan = _plan(run, schema, findings, left=1.0 if orders is None else 1 - SHARE)
     events = plan.events()
-    run.check("prepare", events)
     run.say(f"prepare: counting {len(schema.modelled)} columns in one pass")
     summary = collect_summary(
         source, schema, pruned=plan.pruned(schema), max_distinct=config.prepare.max_distinct
     )
     receipt = run.reserve("prepare", events)
     manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
+    manifest = replace(manifest, entries=(*manifest.entries, *entries))
     run.settle(receipt, key, manifest.to_dict())
     return manifest
+
+
+def _paid_orders(
+    run: Run, source: "SourceBatches", schema: TableSchema, plan: OrderPlan, key: str | None
+) -> tuple[tuple[Order, ...], int]:
+    """The orders that hold, and the ledger entry that paid: kept by themselves, for a crash may follow."""
+    own = None if key is None else config_hash("orders", key)
+    kept = run.kept("prepare", own)
+    if kept is not None:
+        return tuple(Order(low=low, high=high, share=share) for low, high, share in kept["found"]), kept[
+            "entry"
+        ]
+    from synth.prepare.spark import collect_orders
+
+    run.say(
+        f"prepare: looking whether one of two columns is never above the other, in {len(plan.pairs)} pairs"
+    )
+    counts = collect_orders(source, schema, plan.pairs)
+    receipt = run.reserve("prepare", plan.events())
+    orders = plan.release(counts, receipt)
+    found = [[order.low, order.high, order.share] for order in orders]
+    run.settle(receipt, own, {"entry": receipt.entry, "found": found})
+    return orders, receipt.entry

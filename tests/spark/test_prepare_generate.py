@@ -21,8 +21,9 @@ from synth.generate.rows import BLOCK
 from synth.generate.spark import generated
 from synth.lake.batches import SourceBatches
 from synth.prepare.fit import fit
+from synth.prepare.orders import Cell
 from synth.prepare.plan import PreparePlan
-from synth.prepare.spark import collect_summary, write_codes
+from synth.prepare.spark import collect_orders, collect_summary, write_codes
 from synth.prepare.summary import Summary
 from synth.privacy.budget import NoPrivacy
 from synth.privacy.entry import Receipt
@@ -174,3 +175,24 @@ def test_the_same_rows_come_out_whatever_the_partitions(spark: Any, tmp_path: Pa
     assert one.equals(made(5, 3))
     assert not one.equals(made(6, 3))
     assert str(one.schema.field("price").type) == "decimal128(8, 2)"
+
+
+def test_orders_of_columns_are_counted_exactly_however_the_table_is_cut(spark: Any) -> None:
+    days = frame(spark).select(
+        F.col("day").alias("ends"),
+        F.when(F.col("n") == 7, None).otherwise(F.date_sub("day", F.col("n") - 2)).alias("odd `start"),
+    )
+    schema = TableSchema(
+        name="t",
+        columns=tuple(Column(name=name, spark_type="date", kind=Kind.DATE) for name in days.columns),
+        unit=PrivacyUnit(),
+    )
+    pairs = [("ends", "odd `start")]
+    one, many = (collect_orders(source(days.repartition(parts)), schema, pairs) for parts in (1, 7))
+    assert one.tolist() == many.tolist()
+    (counts,) = one
+    assert counts[Cell.SECOND_MISSING] == 23
+    assert counts[Cell.EQUAL] == 23  # n == 2
+    assert counts[Cell.BELOW] == 46  # n below 2: the start lies after the end
+    assert counts[Cell.ABOVE] == 2000 - 23 - 23 - 46
+    assert counts.sum() == 2000

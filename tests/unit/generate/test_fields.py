@@ -9,6 +9,7 @@ import pytest
 
 from synth.core.calendar import calendar_part
 from synth.core.codebook import BinnedCodebook, CategoricalCodebook, Codebook
+from synth.core.digits import Rounding
 from synth.core.feature import box_of, coded_features_of, part_categories
 from synth.core.geo import BITS
 from synth.core.prepared import PreparedManifest
@@ -161,6 +162,30 @@ def test_hour_month_and_weekday_of_a_timestamp_come_out_together() -> None:
         drawn = codes[f"at {part}"]
         known = ~np.isnan(seconds) & (drawn > 0)
         assert np.array_equal(found[known], drawn[known])
+
+
+def test_an_hour_moves_a_moment_by_half_a_day_at_most_and_keeps_its_minutes_and_sentinels() -> None:
+    column = Column(name="at", spark_type="timestamp", kind=Kind.TIMESTAMP, parts=(Part.HOUR,))
+    day, last = 86_400.0, 2_932_896 * 86_400.0
+    book = BinnedCodebook(
+        column="at",
+        kind=Kind.TIMESTAMP,
+        lowers=(day * 11_000, day * 11_100, last),
+        uppers=(day * 11_100, day * 11_100 + 3_600, last),
+        counts=(1.0, 1.0, 1.0, 1.0),
+        cells=(((day * 11_000, day * 11_100, 1.0),), ((day * 11_100, day * 11_100 + 3_600, 1.0),),
+               ((last, last, 1.0),)),
+        roundings=(Rounding(unit=900.0, share=1.0),),
+    )  # fmt: skip
+    manifest = manifest_of((column,), [book, part_book("at hour", Part.HOUR)])
+    arrays, codes = made(manifest, at=pa.timestamp("us", tz="UTC"))
+    seconds = to_numbers(arrays["at"], column)
+    known = (codes["at"] > 0) & (codes["at"] < 3) & (codes["at hour"] > 0)
+    assert np.array_equal(seconds[known] % day // 3600 + 1, codes["at hour"][known])
+    assert (seconds[known] % 900 == 0).all()
+    night = known & (codes["at"] == 2)
+    assert np.abs(seconds[night] - day * 11_100).max() < day / 2 + 3_600
+    assert (seconds[codes["at"] == 3] == last).all()
 
 
 @pytest.mark.parametrize("decimals", [None, 4])

@@ -48,6 +48,23 @@ def test_a_rest_of_words_is_words_whatever_class_the_named_ones_are_of() -> None
         assert all(re.fullmatch(r"[A-Z][a-z]*( [a-z]+){0,2}", str(value)) for value in made), value_class
 
 
+def test_a_rest_beside_names_of_several_words_is_made_of_their_words() -> None:
+    zones = ("Upper East Side South", "Union Sq", "Penn Station/Madison Sq West", "Midtown Center", "Harlem")
+    for value_class in ("person_name", "words", None):
+        made = {v for v in rows(zones, 0.6, value_class) if v is not None} - set(zones)
+        assert len(made) > 8, value_class
+        assert "Union Center" in made
+        words = {word for zone in zones for word in zone.split()}
+        assert {word for value in made for word in value.split()} <= words
+
+
+def test_names_of_one_word_and_codes_lend_no_words() -> None:
+    made = {str(v) for v in rows(("Soho", "Harlem", "Bronx", "Union Sq"), 0.6)}
+    assert not any("Sq" in value for value in made - {"Union Sq"})
+    coded = {str(v) for v in rows(("A 1", "B 2", "C 3", "D 4"), 0.6, "code_A2_D4")} - {"None"}
+    assert not any(re.fullmatch("[A-D] [1-4]", v) for v in coded - {"A 1", "B 2", "C 3", "D 4"})
+
+
 def test_a_small_rest_is_taken_from_the_named_values() -> None:
     assert set(rows(("Soho", "Harlem"), 0.1)) == {None, "Soho", "Harlem"}
 

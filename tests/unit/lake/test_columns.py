@@ -59,6 +59,16 @@ def test_whole_numbers_beyond_their_type_are_cut_to_it() -> None:
     assert back.to_pylist() == [126, -128, None] or back.to_pylist() == [127, -128, None]
 
 
+def test_the_last_microsecond_of_the_year_9999_comes_back() -> None:
+    column = Column(name="at", spark_type="timestamp", kind=Kind.TIMESTAMP, decimals=6)
+    last = pa.array([253_402_300_799_999_999, 1_600_000_000_250_001], pa.int64()).cast(
+        pa.timestamp("us", "UTC")
+    )
+    assert from_numbers(to_numbers(last, column), column, last.type).equals(last)
+    beyond = from_numbers(np.array([253_402_300_800.0]), column, last.type)
+    assert beyond.equals(last.slice(0, 1))
+
+
 def test_categories_of_any_type_have_one_spelling() -> None:
     assert to_strings(pa.array([True, False, None])).to_pylist() == ["true", "false", None]
     assert to_strings(pa.array([1, 2])).to_pylist() == ["1", "2"]
