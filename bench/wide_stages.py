@@ -1,6 +1,6 @@
 """Wide tables through all stages, from the command line, nothing declared: minutes against columns.
 
-    python bench/wide_stages.py [--columns 15 50 100 200 500] [--rows 100000] --out bench/results/wide_stages.md
+    python bench/wide_stages.py [--columns 15 50 ...] [--rows 100000] --out bench/results/wide_stages.md
 
 The made-up tables of wide.py as typed Parquet: few bins as words or small numbers, many as decimals and whole
 numbers. Each run is scan, prepare, train, generate and evaluate at epsilon 1, delta 1e-5, in a fresh folder

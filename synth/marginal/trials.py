@@ -21,8 +21,8 @@ _USUAL_SMOOTH, _USUAL_RIDGE = 0.02, 0.0001
 _TRIAL_TIME = 0.3
 """Share of the time left after which no other trial is begun."""
 _SPREAD, _LITTLE_SPREAD, _LITTLE_SMOOTH = 1.0, 0.2, 0.02
-"""First guesses, and the least smoothness where pairs were left out: cells kept apart are of measured pairs and
-do not see ties that parts make up between others (bench/results/wide.md)."""
+"""First guesses, and the least smoothness where pairs were left out: cells kept apart are of measured pairs,
+and do not see ties that parts make up between others (bench/results/wide.md)."""
 
 Say = Callable[[str, int, int, float], None]
 """Told what goes on, its step of how many, and the misfit."""
