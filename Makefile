@@ -36,7 +36,8 @@ demo: setup ## make a lake table, and a private synthetic copy of it, stage by s
 	deploy/demo.sh $(DEMO) $(DEMO_CONFIG)
 
 .PHONY: test
-test: setup lint arch light unit ledger spark conformance-met train e2e ## everything that CI runs
+test: setup ## everything that CI runs, two suites at a time
+	$(MAKE) --jobs=2 --output-sync=target e2e unit lint arch light ledger spark conformance-met train
 
 .PHONY: check
 check: setup lint arch unit ## what to run before every commit
