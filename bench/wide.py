@@ -41,21 +41,30 @@ BINS = (2, 3, 5, 10, 20, 20, 40)
 BUDGET = Budget(epsilon=0.85, delta=1e-6)  # about what a total epsilon of 1 leaves to training
 
 
-def table(n_columns: int, n_rows: int) -> NDArray[np.uint16]:
-    """Codes [n_rows, n_columns]."""
+def numbers_of(n_columns: int, n_rows: int) -> NDArray[np.float32]:
+    """What stands behind the codes [n_rows, n_columns]: normal numbers that lean on each other."""
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(n_rows, max(2, n_columns // 20))).astype(np.float32)
-    numbers: list[NDArray[np.float32]] = []
-    codes = np.zeros((n_rows, n_columns), dtype=np.uint16)
+    numbers = np.zeros((n_rows, n_columns), dtype=np.float32, order="F")
     for column in range(n_columns):
         own = rng.normal(size=n_rows).astype(np.float32)
         if column % 3 == 2:
-            numbers.append(np.float32(0.8) * numbers[rng.integers(0, column)] + np.float32(0.5) * own)
+            earlier = numbers[:, rng.integers(0, column)]
+            numbers[:, column] = np.float32(0.8) * earlier + np.float32(0.5) * own
         else:
             lean = np.float32(rng.choice([0.0, 0.5, 1.0, 2.0]))
-            numbers.append(lean * hidden[:, column % hidden.shape[1]] + own)
-        edges = np.quantile(numbers[-1], np.sort(rng.random(BINS[column % len(BINS)] - 1)))
-        codes[:, column] = np.searchsorted(edges, numbers[-1])
+            numbers[:, column] = lean * hidden[:, column % hidden.shape[1]] + own
+    return numbers
+
+
+def table(n_columns: int, n_rows: int) -> NDArray[np.uint16]:
+    """Codes [n_rows, n_columns]."""
+    rng = np.random.default_rng(1)
+    numbers = numbers_of(n_columns, n_rows)
+    codes = np.zeros((n_rows, n_columns), dtype=np.uint16)
+    for column in range(n_columns):
+        edges = np.quantile(numbers[:, column], np.sort(rng.random(BINS[column % len(BINS)] - 1)))
+        codes[:, column] = np.searchsorted(edges, numbers[:, column])
     return codes
 
 

@@ -20,7 +20,9 @@ from synth.marginal.pace import RIDGES, SMOOTHS, TRIAL_STEPS, sizes_for
 _USUAL_SMOOTH, _USUAL_RIDGE = 0.02, 0.0001
 _TRIAL_TIME = 0.3
 """Share of the time left after which no other trial is begun."""
-_LITTLE_SPREAD = 0.2
+_SPREAD, _LITTLE_SPREAD, _LITTLE_SMOOTH = 1.0, 0.2, 0.02
+"""First guesses, and the least smoothness where pairs were left out: cells kept apart are of measured pairs,
+and do not see ties that parts make up between others (bench/results/wide.md)."""
 
 Say = Callable[[str, int, int, float], None]
 """Told what goes on, its step of how many, and the misfit."""
@@ -45,8 +47,9 @@ def chosen(
       deadline: of time.monotonic(), by which all fits have to end.
     """
     usual = _usual(measurements, len(start), asked, n_rows)
+    least = SMOOTHS[0] if usual.spread == _SPREAD else _LITTLE_SMOOTH
     axes = {
-        "smooth": SMOOTHS if asked.smooth is None else (usual.smooth,),
+        "smooth": tuple(s for s in SMOOTHS if s >= least) if asked.smooth is None else (usual.smooth,),
         "ridge": RIDGES if asked.ridge is None and engine.layout.tied else (usual.ridge,),
     }
     if max(len(values) for values in axes.values()) == 1:
@@ -80,7 +83,7 @@ def _usual(
         smooth=_USUAL_SMOOTH if asked.smooth is None else asked.smooth,
         ridge=_USUAL_RIDGE if asked.ridge is None else asked.ridge,
         steps=asked.steps or steps,
-        spread=1.0 if len(noise) == n_columns * (n_columns - 1) // 2 else _LITTLE_SPREAD,
+        spread=_SPREAD if len(noise) == n_columns * (n_columns - 1) // 2 else _LITTLE_SPREAD,
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synth.config.model import MarginalMethod
 from synth.core.domain import Domain
 from synth.marginal import rounds
+from synth.marginal import spark as marginal_spark
 from synth.marginal.candidates import pairs
 from synth.marginal.count import CountPlan
 from synth.marginal.learn import spec_of
@@ -99,6 +100,18 @@ def test_an_empty_partition_and_an_empty_table_count_nothing(spark: Any, codes: 
     none = spark.read.parquet(str(codes)).where("d > 99")
     found = collect_marginals(none, NAMES, CountPlan.of(GROUPINGS, CLIQUES))
     assert all(not counts.any() for counts in found.values())
+
+
+def test_a_vector_of_many_slices_is_put_together(spark: Any, codes: Path) -> None:
+    """No row of Spark's holds more than a slice; a whole wide vector a row was too much for its heap."""
+    wide = tuple(Grouping.identity(size) for size in (700, 600, 500, 2))
+    cliques = ((0, 1), (0, 2), (1, 3))
+    plan = CountPlan.of(wide, cliques)
+    assert plan.length > 4 * marginal_spark._SLICE
+    table = pq.read_table(codes)
+    exact = plan.marginals(plan.count({c: table.column(NAMES[c]).to_numpy() for c in plan.columns}))
+    found = collect_marginals(spark.read.parquet(str(codes)).repartition(3), NAMES, plan)
+    assert all(np.array_equal(found[clique], exact[clique]) for clique in cliques)
 
 
 _KILLED = """

@@ -188,8 +188,8 @@ class Valley:
         return abs(math.log(settings.smooth / 0.006)) + abs(math.log(settings.ridge / 0.1))
 
 
-def penalties(**asked: float) -> tuple[FitSettings, Valley]:
-    valley, start = Valley(), [np.full(2, 0.5)] * 2
+def penalties(columns: int = 2, **asked: float) -> tuple[FitSettings, Valley]:
+    valley, start = Valley(), [np.full(2, 0.5)] * columns
     measured = [Measurement(scope=(0, 1), values=np.full((2, 2), 25.0), stddev=1.0)]
     settings, _ = chosen(
         valley,  # type: ignore[arg-type]
@@ -214,3 +214,10 @@ def test_penalties_that_are_given_are_not_tried_otherwise() -> None:
     assert (settings.smooth, settings.ridge) == (0.006, 1.0)
     assert {ridge for _, ridge in valley.tried} == {1.0}
     assert penalties(smooth=0.05, ridge=0.02)[1].tried == []
+
+
+def test_where_pairs_were_left_out_no_trial_goes_below_the_least_smoothness() -> None:
+    """Cells kept apart are of measured pairs: they do not see what parts make up between the others."""
+    settings, valley = penalties(columns=3)
+    assert settings.smooth == 0.02
+    assert min(smooth for smooth, _ in valley.tried) == 0.02
