@@ -217,6 +217,7 @@ class Run:
         from synth.lake.batches import unread_columns
         from synth.lake.csv_files import check_csv
         from synth.lake.declared import check_declared
+        from synth.lake.files import partition_values
         from synth.lake.tables import check_columns, check_not_empty
 
         config = self.config
@@ -227,6 +228,12 @@ class Run:
         check_not_empty(frame, config.source)
         if all(name in config.columns and config.columns[name].is_not_learned for name in frame.columns):
             raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
+        above = partition_values(f"{config.source.path}/") if config.source.path else {}
+        for name in sorted(set(above) - set(frame.columns)):
+            self.say(
+                f"source: {name}={above[name]} lies in source.path, so {name} is no column; name the folder "
+                "above, and privacy.partitions, if it is to be one"
+            )
         unread = ", ".join(unread_columns(frame, config.source))
         if unread:
             self.say(f"source: {unread}: not read, for only some files have it; write it into all files")

@@ -31,7 +31,7 @@ CSV_READ_BACK = {
 
 
 def check_target(spark: SparkSession, target: Target) -> None:
-    """Raise ConfigError if the target is not ours, or exists and its mode is `error`: before anything is spent."""
+    """Raise ConfigError if it is not ours, or exists where its mode is `error`: before any charge."""
     if target.mode != "error":
         check_ours(spark, target)
         return

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from synth.config.sections import Target
-from synth.errors import ConfigError
+from synth.config.sections import Config, LedgerSettings, Source, Target
+from synth.errors import ArtifactError, ConfigError, SourceError
 from synth.lake import targets
 from synth.lake.apart import check_apart, check_ours, resolved
+from synth.lake.artifacts import write_artifact, write_json
+from synth.lake.workspace import Workspace
+from synth.run import Run
 
 pytestmark = pytest.mark.spark
 
@@ -73,5 +76,46 @@ def test_links_lead_to_the_same_place(spark: Any, tmp_path: Path) -> None:
         "target.path": resolved(spark, str(tmp_path / "a")),
         "mask.path": resolved(spark, str(tmp_path / "a" / "b")),
     }
-    with pytest.raises(ConfigError, match="overlaps mask.path"):
+    with pytest.raises(ConfigError, match=r"overlaps mask\.path"):
         check_apart({}, both)
+
+
+def run_of(folder: Path, said: list[str], **sections: Any) -> Run:
+    ledger = LedgerSettings(url=f"sqlite:///{folder / 'book' / 'ledger.db'}")
+    config = Config(name="people", ledger=ledger, **sections)
+    return Run(config=config, workspace=Workspace.open(folder / "work"), say=said.append)
+
+
+def test_a_source_that_changes_while_it_is_read_ends_the_run(spark: Any, tmp_path: Path) -> None:
+    lake, said = tmp_path / "lake" / "day=1", list[str]()
+    spark.range(3).write.parquet(str(lake))
+    run = run_of(tmp_path, said, source=Source(path=str(lake)))
+    assert run.key("scan") is not None
+    run.check_unchanged()
+    assert any("day=1 lies in source.path" in line for line in said)
+    spark.range(1).write.mode("append").parquet(str(lake))
+    with pytest.raises(SourceError, match="changed while it was read"):
+        run.check_unchanged()
+
+
+@pytest.mark.parametrize(
+    "place", ["work/private", "work/prepared", "book", "lake", "lake/below", "work", "."]
+)
+def test_no_table_is_written_over_what_a_run_reads_or_keeps(spark: Any, tmp_path: Path, place: str) -> None:
+    spark.range(3).write.parquet(str(tmp_path / "lake"))
+    (tmp_path / "link").symlink_to(tmp_path)
+    for path in (tmp_path / place, tmp_path / "link" / place):
+        run = run_of(tmp_path, [], source=Source(path=f"{tmp_path}/l*e"), target=Target(path=str(path)))
+        with pytest.raises(ConfigError, match="overlaps"):
+            _ = run.source
+    assert spark.read.parquet(str(tmp_path / "lake")).count() == 3
+    assert not run.ledger.entries("people")
+
+
+def test_a_changed_manifest_of_prepare_is_not_drawn_from(tmp_path: Path) -> None:
+    run = run_of(tmp_path, [], source=Source(path="nowhere"))
+    with write_artifact(run.workspace.prepared, "key") as folder:
+        write_json(folder / "prepared.json", {"rows": 1})
+    write_json(run.workspace.prepared / "prepared.json", {"rows": 2})
+    with pytest.raises(ArtifactError, match="was changed after it was written"):
+        run.manifest()
