@@ -1,6 +1,5 @@
 """What the stages of one workspace share: the book, the session, the source, and what may be used again."""
 
-import glob
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -245,13 +244,16 @@ class Run:
           source: the source as read; its files are resolved, whatever links or patterns led to them.
         """
         from synth.lake.apart import check_apart, check_ours, resolved
+        from synth.lake.files import file_system
         from synth.lake.tables import read_table, same_table
         from synth.lake.targets import check_target
 
         config, spark = self.config, self.spark
         read = {"source": {resolved(spark, file) for file in source.inputFiles()}}
-        if config.source.path and not glob.has_magic(config.source.path):
-            read["source.path"] = {resolved(spark, config.source.path)}
+        if config.source.path:
+            files, pattern = file_system(spark, config.source.path)
+            found = [str(status.getPath().toString()) for status in files.globStatus(pattern) or ()]
+            read["source.path"] = {resolved(spark, path) for path in found}
         holdout = config.evaluate.holdout
         if holdout is not None:
             files = read_table(spark, holdout).inputFiles()
