@@ -18,6 +18,7 @@ from synth.config.sections import Config
 from synth.core.prepared import PreparedManifest
 from synth.core.usability import Usability
 from synth.errors import SynthError
+from synth.faults import machine_fault
 from synth.lake.artifacts import read_json
 from synth.lake.declared import check_declared
 from synth.lake.on_disk import columns_on_disk
@@ -69,6 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"synth: {error}".replace("\n", " "), file=sys.stderr)
         raise SystemExit(2) from None
+    except Exception as error:
+        told = machine_fault(error)
+        if told is None or "--debug" in arguments:
+            raise
+        print(f"synth: {told}".replace("\n", " "), file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ from synth.config.load import config_hash
 from synth.config.sections import Config, Privacy, Target
 from synth.core.finding import Findings
 from synth.core.prepared import PreparedManifest
-from synth.errors import ArtifactError, ConfigError
+from synth.errors import ArtifactError, ConfigError, SourceError
 from synth.lake.artifacts import artifact_digest, artifact_key, check_artifact, read_json
 from synth.lake.workspace import Workspace
 from synth.privacy.budget import Event, Spend
@@ -57,7 +57,7 @@ class Run:
         """The Spark session, opened by the first stage that needs it."""
         from synth.lake.session import open_session
 
-        return open_session(f"lakesynth {self.config.name}", self.config.spark)
+        return open_session(f"lakesynth {self.config.name}", self.config.spark, self.workspace.spark_scratch)
 
     @cached_property
     def tracker(self) -> "Tracker":
@@ -216,25 +216,68 @@ class Run:
         from synth.lake.batches import unread_columns
         from synth.lake.csv_files import check_csv
         from synth.lake.declared import check_declared
+        from synth.lake.files import partition_values
         from synth.lake.tables import check_columns, check_not_empty
-        from synth.lake.targets import check_apart
 
         config = self.config
-        holdout = config.evaluate.holdout
-        check_apart(
-            self.spark,
-            {"source.path": config.source.path, "evaluate.holdout.path": holdout.path if holdout else None},
-            {"target.path": config.target.path, "mask.path": config.mask.path},
-        )
+        self.check_targets(frame)
         check_columns(frame, config.columns, self._named_columns())
         check_declared(dict(frame.dtypes), config)
         check_csv(self.spark, config.source)
         check_not_empty(frame, config.source)
         if all(name in config.columns and config.columns[name].is_not_learned for name in frame.columns):
             raise ConfigError("every column would be made up; set columns.NAME.kind of those to learn")
+        above = partition_values(f"{config.source.path}/") if config.source.path else {}
+        for name in sorted(set(above) - set(frame.columns)):
+            self.say(
+                f"source: {name}={above[name]} lies in source.path, so {name} is no column; name the folder "
+                "above, and privacy.partitions, if it is to be one"
+            )
         unread = ", ".join(unread_columns(frame, config.source))
         if unread:
             self.say(f"source: {unread}: not read, for only some files have it; write it into all files")
+
+    def check_targets(self, source: "DataFrame") -> None:
+        """Raise ConfigError if what a run writes lies over what it reads or keeps, or is not ours to replace.
+
+        Args:
+          source: the source as read; its files are resolved, whatever links or patterns led to them.
+        """
+        from synth.lake.apart import check_apart, check_ours, resolved
+        from synth.lake.files import file_system
+        from synth.lake.tables import read_table, same_table
+        from synth.lake.targets import check_target
+
+        config, spark = self.config, self.spark
+        read = {"source": {resolved(spark, file) for file in source.inputFiles()}}
+        if config.source.path:
+            files, pattern = file_system(spark, config.source.path)
+            found = [str(status.getPath().toString()) for status in files.globStatus(pattern) or ()]
+            read["source.path"] = {resolved(spark, path) for path in found}
+        holdout = config.evaluate.holdout
+        if holdout is not None:
+            files = read_table(spark, holdout).inputFiles()
+            read["evaluate.holdout"] = {resolved(spark, file) for file in files}
+        read |= {name: {resolved(spark, f"file:{path}")} for name, path in self._kept_files().items()}
+        target = self.target()
+        masked = Target(path=config.mask.path or f"file://{self.workspace.masked}")
+        written = {"target.path": target.path, "mask.path": masked.path}
+        check_apart(read, {name: resolved(spark, path) for name, path in written.items() if path})
+        if target.table and same_table(
+            spark, target.table, read["source"] | read.get("evaluate.holdout", set())
+        ):
+            raise ConfigError(f"target.table {target.table} holds files of the source; write somewhere else")
+        check_target(spark, target.model_copy(update={"mode": "overwrite"}))
+        check_ours(spark, masked)
+
+    def _kept_files(self) -> dict[str, Path]:
+        """Files and folders that a run keeps on this machine, by what they are."""
+        kept = {f"the workdir's {path.name}": path for path in self.workspace.own}
+        if (book := self.ledger.file) is not None:
+            kept["the ledger"] = book
+        if self.config.mask.key_file:
+            kept["mask.key_file"] = Path(self.config.mask.key_file).expanduser().absolute()
+        return kept
 
     def _named_columns(self) -> dict[str, str]:
         """Columns that other settings than `columns` name: setting -> column."""
@@ -265,6 +308,23 @@ class Run:
         with readable_errors(self.config.source):
             return fingerprint(self.source, self.config.source)
 
+    def check_unchanged(self) -> None:
+        """Raise SourceError if the source's files are others than when this run first looked at them."""
+        from synth.lake.readable import readable_errors
+        from synth.lake.tables import fingerprint, read_table
+
+        if self._fingerprint is None:
+            return
+        config = self.config
+        with readable_errors(config.source):
+            frame = self.asked_for(read_table(self.spark, config.source))
+            now = fingerprint(frame, config.source)
+        if now != self._fingerprint:
+            raise SourceError(
+                f"source {config.source.place} changed while it was read; run it again when it is still; "
+                "what was charged already is in the book, and is used again if the source is as it was"
+            )
+
     def key(self, stage: str, *parts: Any) -> str | None:
         """Hash of all that a stage's artifact is made from; None if the source has no fingerprint."""
         if self._fingerprint is None:
@@ -288,6 +348,7 @@ class Run:
 
     def manifest(self) -> PreparedManifest:
         """What prepare released; ArtifactError unless it is for this table and unit, and paid for."""
+        check_artifact(self.workspace.prepared, "prepared.json")
         fields = read_json(self.workspace.prepared / "prepared.json")
         manifest = PreparedManifest.from_dict(fields)
         self._check_origin(self.workspace.prepared, manifest.schema.name, str(manifest.schema.unit))

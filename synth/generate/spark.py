@@ -1,5 +1,6 @@
 """Generation's door to Spark: blocks of rows, each made by whichever task gets it."""
 
+import atexit
 import functools
 import json
 import re
@@ -115,6 +116,8 @@ def check_derived(frame: DataFrame, columns: Sequence[Column]) -> None:
 def _bundle(manifest: PreparedManifest, model: Path, starting: Starting) -> Path:
     """One file with the model, the manifest and the start; its name is new, for Spark keeps files by name."""
     scratch = Path(tempfile.mkdtemp(prefix="lakesynth-"))
+    # Executors fetch it as long as the session lives.
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     folder = scratch / "bundle"
     shutil.copytree(model, folder)
     text = json.dumps(manifest.to_dict(), sort_keys=True)

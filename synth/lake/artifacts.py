@@ -1,7 +1,9 @@
 """Folders that are written whole or not at all, and know what they were made from."""
 
+import glob
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 from synth.errors import ArtifactError
 
 _MANIFEST = "manifest.json"
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -21,8 +24,8 @@ def write_artifact(folder: Path, key: str | None) -> Iterator[Path]:
     Args:
       key: hash of all that the content was made from; None for content that must not be reused.
     """
+    _sweep(folder)
     staging = folder.with_name(f".{folder.name}.staging-{os.getpid()}")
-    shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(mode=0o700, parents=True)
     try:
         yield staging
@@ -34,6 +37,21 @@ def write_artifact(folder: Path, key: str | None) -> Iterator[Path]:
         staging.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left beside the artifact; put back what it had set aside to replace.
+
+    One process at a time writes an artifact: the workspace is locked.
+    """
+    for old in sorted(folder.parent.glob(f".{glob.escape(folder.name)}.old-*")):
+        if not folder.exists():
+            old.rename(folder)
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+    for staging in folder.parent.glob(f".{glob.escape(folder.name)}.staging-*"):
+        _LOG.warning("removing %s, which a run that was killed left half-written", staging.name)
         shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -54,16 +72,30 @@ def artifact_digest(folder: Path) -> str:
     return hashlib.sha256(json.dumps(manifest["files"], sort_keys=True).encode()).hexdigest()
 
 
-def check_artifact(folder: Path) -> None:
-    """Raise ArtifactError unless every file of the artifact is there with the digest it was written with."""
+def check_artifact(folder: Path, *read: str) -> None:
+    """Raise ArtifactError unless the artifact holds its files and no others, each as it was written.
+
+    Args:
+      read: names of the files to be read, whose digests are compared; those of all files if none is named.
+    """
     manifest = _manifest(folder)
     if manifest is None:
         raise ArtifactError(f"{folder} does not exist; run the stage that makes it")
+    sums = {str(Path(name).with_name(f".{Path(name).name}.crc")) for name in manifest["files"]}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if not path.is_dir() and name not in manifest["files"] and name != _MANIFEST and name not in sums:
+            raise ArtifactError(f"{path} was not written by Lakesynth; remove it and run again")
+    for name in read:
+        if name not in manifest["files"]:
+            raise ArtifactError(
+                f"{folder / name} is not of this artifact; remove {folder} and run its stage again"
+            )
     for name, digest in manifest["files"].items():
         path = folder / name
         if not path.is_file():
             raise ArtifactError(f"{path} is missing; remove {folder} and run its stage again")
-        if _sha256(path) != digest:
+        if (not read or name in read) and _sha256(path) != digest:
             raise ArtifactError(
                 f"{path} was changed after it was written; remove {folder} and run its stage again"
             )
@@ -72,7 +104,10 @@ def check_artifact(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, readable by people."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)
 
 

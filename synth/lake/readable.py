@@ -9,6 +9,7 @@ from pyspark.errors import PySparkException
 
 from synth.config.sections import Table
 from synth.errors import SourceError
+from synth.faults import machine_fault
 
 _LINE = (
     "has a line that does not fit its header: a quoted line end, or a field too many or too few; if values "
@@ -72,6 +73,8 @@ def readable_errors(source: Table) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, pa.ArrowException) as error:
+        if machine_fault(error) is not None:
+            raise  # no fault of the source
         raise SourceError(f"source {source.place} {_reason(error)}") from error
 
 

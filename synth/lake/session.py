@@ -30,10 +30,12 @@ _DEFAULTS = {
 }
 
 
-def open_session(app_name: str, settings: SparkSettings) -> SparkSession:
+def open_session(app_name: str, settings: SparkSettings, scratch: Path | None = None) -> SparkSession:
     """The running session, or a new one; the user's `spark.conf` wins over our defaults.
 
-    A session started by spark-submit keeps the master it was submitted to.
+    A session started by spark-submit keeps the master it was submitted to, and its folders for scratch.
+    Args:
+      scratch: folder for shuffled and spilled rows, closed to others; None for Spark's own, in /tmp.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
@@ -43,6 +45,9 @@ def open_session(app_name: str, settings: SparkSettings) -> SparkSession:
     if not _submitted():
         if not settings.master:
             builder = builder.master("local[*]")
+        if scratch is not None:
+            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            builder = builder.config("spark.local.dir", str(scratch))
         for key, value in _DEFAULTS.items():
             builder = builder.config(key, value)
     for key, value in {**settings.conf, **_REQUIRED}.items():

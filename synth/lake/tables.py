@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -134,6 +134,19 @@ def bound_contribution(frame: DataFrame, unit: PrivacyUnit, salt: bytes) -> Data
     window = Window.partitionBy(quoted(unit.entity)).orderBy(order)
     ranked = frame.withColumn("__rank", F.row_number().over(window))
     return ranked.where(F.col("__rank") <= unit.max_rows).drop("__rank")
+
+
+def same_table(spark: SparkSession, table: str, files: Collection[str]) -> bool:
+    """Whether a table of the catalog holds one of the files, under whatever name it was read.
+
+    Args:
+      files: resolved addresses.
+    """
+    from synth.lake.apart import resolved
+
+    if not spark.catalog.tableExists(table):
+        return False
+    return any(resolved(spark, file) in files for file in spark.table(table).inputFiles())
 
 
 def fingerprint(frame: DataFrame, source: Source) -> str | None:

@@ -9,6 +9,7 @@ from pyspark.sql.types import StructField, TimestampNTZType, TimestampType
 
 from synth.config.sections import Source, Target
 from synth.errors import ConfigError, SourceError
+from synth.lake.apart import MARK, OURS, check_ours, resolved
 from synth.lake.files import file_system
 from synth.lake.tables import quoted
 
@@ -29,23 +30,10 @@ CSV_READ_BACK = {
 """How texts come back as they were from a CSV that we wrote."""
 
 
-def check_apart(spark: SparkSession, sources: dict[str, str | None], targets: dict[str, str | None]) -> None:
-    """Raise ConfigError if a path to be written is, holds, or lies in one that is read.
-
-    Args:
-      sources, targets: setting -> path; None is skipped.
-    """
-    read = {setting: _qualified(spark, path) for setting, path in sources.items() if path}
-    for setting, path in targets.items():
-        written = _qualified(spark, path) if path else None
-        for other, place in read.items():
-            if written and (f"{written}/".startswith(f"{place}/") or f"{place}/".startswith(f"{written}/")):
-                raise ConfigError(f"{setting} {path} overlaps {other} {place}; write somewhere else")
-
-
 def check_target(spark: SparkSession, target: Target) -> None:
-    """Raise ConfigError if the target's mode is `error` and it exists: before anything is spent."""
+    """Raise ConfigError if it is not ours, or exists where its mode is `error`: before any charge."""
     if target.mode != "error":
+        check_ours(spark, target)
         return
     if target.table:
         exists = spark.catalog.tableExists(target.table)
@@ -79,13 +67,16 @@ def write_table(
     unknown = [name for name in target.partition_by or () if name not in frame.columns]
     if unknown:
         raise ConfigError(f"target.partition_by names no column of the table: {', '.join(unknown)}")
+    check_ours(frame.sparkSession, target)
     if target.table:
         _write_catalog_table(frame, target, expected_rows)
-        for key, value in (properties or {}).items():
+        for key, value in ((properties or {}) | {OURS: "true"}).items():
             text = value.replace("\\", "").replace("'", "")
             frame.sparkSession.sql(f"ALTER TABLE {target.table} SET TBLPROPERTIES ('{key}' = '{text}')")
     elif target.path:
-        _write_path(frame, target, target.path, expected_rows, properties or {})
+        # A link stays a link: what it points to is replaced.
+        place = resolved(frame.sparkSession, target.path)
+        _write_path(frame, target, place, expected_rows, (properties or {}) | {OURS: "true"})
     else:
         raise ValueError("the target names neither a path nor a table")
 
@@ -123,7 +114,7 @@ def _write_path(
 
 def _write_properties(spark: SparkSession, folder: str, properties: dict[str, str]) -> None:
     # Spark and Hive skip files whose names begin with an underscore.
-    files, place = file_system(spark, f"{folder.rstrip('/')}/_lakesynth.json")
+    files, place = file_system(spark, f"{folder.rstrip('/')}/{MARK}")
     stream = files.create(place, True)
     try:
         stream.write(bytearray(json.dumps(properties, indent=2).encode()))
@@ -197,8 +188,3 @@ def _as_written(frame: DataFrame, target: Target) -> DataFrame:
 
 def _is_moment(field: StructField) -> bool:
     return isinstance(field.dataType, TimestampType | TimestampNTZType)
-
-
-def _qualified(spark: SparkSession, path: str) -> str:
-    files, place = file_system(spark, path)
-    return str(files.makeQualified(place).toString()).replace("file:///", "file:/").rstrip("/")

@@ -1,5 +1,6 @@
 """The run's folder: the only place that spells where artifacts lie."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -7,8 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from synth.errors import ConfigError
+from synth.errors import ArtifactError, ConfigError
 from synth.lake.lock import sole_holder
+
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,12 @@ class Workspace:
             f"another run works in {self.root}; wait until it ends, or use another --workdir"
         )
         return sole_holder(self.root / "private" / "lock", refusal)
+
+    @property
+    def own(self) -> tuple[Path, ...]:
+        """What only the stages themselves write: no table may be written over it."""
+        folders = (self.findings, self.prepared, self.measured, self.model, self.generated, self.report)
+        return (*folders, self.audit, self.root / "private", self.mlflow_artifacts)
 
     @property
     def findings(self) -> Path:
@@ -85,6 +94,11 @@ class Workspace:
         return self.root / "private" / "training"
 
     @property
+    def spark_scratch(self) -> Path:
+        """Private folder of the rows that Spark shuffles and spills, unless spark.local.dir is set."""
+        return self.root / "private" / "spark"
+
+    @property
     def auditing(self) -> Path:
         """Private folder of an audit's logs."""
         return self.root / "private" / "audit"
@@ -123,11 +137,26 @@ class Workspace:
         """32 secret bytes of that name, drawn from OS entropy once per workspace and kept readable
         by the owner only."""
         path = self.root / "private" / f"{name}.key"
+        if not path.exists():
+            drawn = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            descriptor = os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(secrets.token_hex(_SECRET_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    # A link never replaces: of two processes that draw at once, both read one's key.
+                    os.link(drawn, path)
+            finally:
+                drawn.unlink(missing_ok=True)
         try:
-            # O_EXCL: of two processes that draw at once, one wins and both read its key.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return bytes.fromhex(path.read_text(encoding="ascii"))
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-        return bytes.fromhex(path.read_text(encoding="ascii"))
+            key = bytes.fromhex(path.read_text(encoding="ascii"))
+        except ValueError:
+            key = b""
+        if len(key) != _SECRET_BYTES:
+            raise ArtifactError(
+                f"{path} is empty or damaged, and what was made with it cannot be told apart from another's; "
+                "restore it, or use another --workdir"
+            )
+        return key

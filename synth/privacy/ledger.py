@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
@@ -48,6 +49,13 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self.store = Store(url)
+
+    @property
+    def file(self) -> Path | None:
+        """The book's file; None if a server keeps it."""
+        address = self.store.engine.url
+        is_file = address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:")
+        return Path(str(address.database)).absolute() if is_file else None
 
     def reserve(self, spend: Spend, budget: Budget | None) -> Receipt:
         """Write the spend into the book, or refuse it and write nothing.

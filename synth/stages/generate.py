@@ -20,6 +20,7 @@ def generate(run: Run) -> None:
     config = run.config
     manifest = run.manifest()
     run.check_model()
+    run.check_targets(read_table(run.spark, config.source))
     target = run.target()
     if target.partition_by is None:
         columns = {column.name for column in manifest.schema.columns}

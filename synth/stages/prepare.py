@@ -73,6 +73,7 @@ def prepare(run: Run) -> None:
             with write_artifact(run.workspace.prepared, key) as folder:
                 write_json(folder / "prepared.json", manifest.to_dict())
                 write_codes(source, manifest, folder / "codes", files=config.prepare.files)
+                run.check_unchanged()
         stage.metrics(
             {
                 "released_rows": manifest.n_rows,
@@ -194,6 +195,7 @@ def _paid(
     summary = collect_summary(
         source, schema, pruned=plan.pruned(schema), max_distinct=config.prepare.max_distinct
     )
+    run.check_unchanged()
     receipt = run.reserve("prepare", events)
     manifest = fit(summary, schema, plan, receipt, config.prepare, findings)
     manifest = replace(manifest, entries=(*manifest.entries, *entries))

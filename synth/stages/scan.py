@@ -43,6 +43,7 @@ def _paid(run: Run, frame: "DataFrame", key: str | None) -> Findings:
     run.check("scan", events)
     with readable_errors(config.source):
         counts = collect_class_counts(frame)
+    run.check_unchanged()
     receipt = run.reserve("scan", events)
     findings = release_findings(
         counts,

@@ -1,6 +1,7 @@
 """A store that never fails a stage: what cannot be sent waits in a file and is sent later, in order."""
 
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -30,7 +31,11 @@ class SpooledStore:
         rest = [event] if self._path.exists() else self._send([event])
         if rest:
             with self._path.open("a", encoding="utf-8") as file:
+                # A line that a killed process left torn ends here, and spoils no other.
+                file.write("\n" if self._is_torn() else "")
                 file.writelines(event_to_json(waiting) + "\n" for waiting in rest)
+                file.flush()
+                os.fsync(file.fileno())
         if self._path.exists() and time.monotonic() >= self._retry_at:
             self._replay()
 
@@ -69,7 +74,18 @@ class SpooledStore:
                 return events[index:]
         return []
 
+    def _is_torn(self) -> bool:
+        """Whether the last line has no end."""
+        text = self._path.read_bytes() if self._path.exists() else b""
+        return bool(text) and not text.endswith(b"\n")
+
     def _waiting(self) -> list[Event]:
         if not self._path.exists():
             return []
-        return [event_from_json(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
+        events = []
+        for line in filter(None, self._path.read_bytes().splitlines()):
+            try:
+                events.append(event_from_json(line.decode()))
+            except (ValueError, KeyError, TypeError):
+                _LOG.warning("a tracking call in %s is torn; it is left out", self._path)
+        return events

@@ -97,7 +97,10 @@ def _draws(model: RowModel, count: int, setting: Setting) -> Iterator[Draws | No
     """Those of `count` steps, in pieces."""
     plan, randomness = setting.plan, setting.randomness
     units_of_steps = poisson_steps(
-        setting.shard.n_units, sample_rate=plan.sample_rate, steps=count, rng=randomness.sampling
+        setting.shard.n_units,
+        sample_rate=plan.sample_rate,
+        steps=count,
+        draw_uniforms=randomness.draw_uniforms,
     )
     for units in units_of_steps:
         batch = batch_of(setting.shard, units, setting.row_weight, model.n_normals, randomness.sampling)

@@ -25,7 +25,7 @@ from synth.train.canaries import observe
 from synth.train.collective import HorovodCollective
 from synth.train.noise import DrawNoise, OwnNoise, gaussian_noise, own_part
 from synth.train.randomness import Randomness
-from synth.train.sampler import os_entropy_generator
+from synth.train.sampler import os_entropy_generator, secret_uniforms
 from synth.train.step import NoisyStep, StepSettings, begin_step
 from synth.train.verdict import verdict
 
@@ -169,7 +169,10 @@ def main() -> None:
         planted = dict(fault)
         collective = planted.pop("collective", HorovodCollective)()
         randomness = Randomness(
-            sampling=np.random.default_rng(3) if planted.pop("sampling", False) else os_entropy_generator(),
+            sampling=os_entropy_generator(),
+            draw_uniforms=np.random.default_rng(3).random
+            if planted.pop("sampling", False)
+            else secret_uniforms,
             draw_noise=planted.pop("draw_noise", lambda _: gaussian_noise)(collective.rank),
         )
         places = {

@@ -57,3 +57,38 @@ def test_a_secret_is_drawn_once_and_only_its_owner_reads_it(tmp_path: Path) -> N
     assert key.stat().st_mode & 0o077 == 0
     assert key.parent.stat().st_mode & 0o077 == 0
     assert len(workspace.secret("mask")) == 32
+
+
+@pytest.mark.parametrize("name", ["extra.parquet", ".hidden.parquet", "codes/extra.parquet"])
+def test_a_file_that_is_not_in_the_manifest_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "prepared"
+    with write_artifact(folder, None) as staging:
+        (staging / "codes").mkdir()
+        (staging / "codes" / "a").write_text("a")
+        (staging / "codes" / ".a.crc").write_text("Hadoop's")
+    check_artifact(folder)
+    (folder / name).write_text("added")
+    with pytest.raises(ArtifactError, match="was not written by Lakesynth"):
+        check_artifact(folder)
+    with pytest.raises(ArtifactError, match="was not written by Lakesynth"):
+        check_artifact(folder, "codes/a")
+
+
+def test_what_a_killed_process_left_is_swept_and_what_it_set_aside_comes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    with write_artifact(folder, "one") as staging:
+        (staging / "a").write_text("old")
+    folder.rename(tmp_path / ".model.old-1")
+    (tmp_path / ".model.staging-1").mkdir()
+    with pytest.raises(RuntimeError), write_artifact(folder, "two"):
+        raise RuntimeError("fails")
+    assert (folder / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("content", ["", "ab", "not hexadecimal", "ab" * 31])
+def test_an_empty_or_torn_key_is_one_line_and_never_a_weaker_secret(tmp_path: Path, content: str) -> None:
+    workspace = Workspace.open(tmp_path / "work")
+    (workspace.root / "private" / "rows.key").write_text(content)
+    with pytest.raises(ArtifactError, match="is empty or damaged"):
+        workspace.secret("rows")

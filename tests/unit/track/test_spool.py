@@ -97,3 +97,16 @@ def test_an_event_survives_the_spool(event: Event) -> None:
 def test_passwords_are_taken_out_of_addresses() -> None:
     assert redact("postgresql://ada:secret@host/db") == "postgresql://host/db"
     assert redact("sqlite:////tmp/a@b/mlflow.db") == "sqlite:////tmp/a@b/mlflow.db"
+
+
+def test_a_torn_line_is_left_out_and_spoils_no_other(tmp_path: Path) -> None:
+    path, fragile = tmp_path / "spool.jsonl", _Fragile()
+    whole = event_to_json(Start(run="a", name="a", time=0))
+    path.write_text(f"{whole}\n{event_to_json(Log(run='a', time=0, metrics={'m': 1.0}))[:25]}")
+    fragile.down = True
+    store = SpooledStore(fragile, path, retry_seconds=0)
+    store.apply(Log(run="a", time=0, metrics={"n": 2.0}))
+    fragile.down = False
+    store.apply(End(run="a", status=Status.FINISHED, time=1))
+    assert not path.exists()
+    assert fragile.kept.runs["a"].metrics.keys() == {"n"}

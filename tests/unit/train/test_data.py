@@ -9,7 +9,7 @@ import pytest
 from synth.core.prepared import UNIT_COLUMN, PreparedManifest
 from synth.errors import ArtifactError
 from synth.lake.artifacts import read_json
-from synth.train.sampler import os_entropy_generator, poisson_steps
+from synth.train.sampler import os_entropy_generator, poisson_steps, secret_uniforms
 from synth.train.shard import Shard, read_shard
 
 
@@ -100,7 +100,9 @@ def test_a_damaged_prepared_table_is_refused(make_prepared: Callable[..., Path],
 
 @pytest.mark.parametrize("n_units", [0, 1, 1000])
 def test_there_are_exactly_as_many_steps_as_planned(n_units: int) -> None:
-    steps = list(poisson_steps(n_units, sample_rate=1e-3, steps=93, rng=np.random.default_rng(0)))
+    steps = list(
+        poisson_steps(n_units, sample_rate=1e-3, steps=93, draw_uniforms=np.random.default_rng(0).random)
+    )
     assert len(steps) == 93
     assert any(len(units) == 0 for units in steps)
 
@@ -110,7 +112,9 @@ def test_each_unit_joins_with_the_sample_rate_and_independently() -> None:
     n_units, rate, steps = 500, 0.1, 2000
     joined = np.zeros((steps, n_units), dtype=bool)
     rng = np.random.default_rng(11)
-    for step, units in enumerate(poisson_steps(n_units, sample_rate=rate, steps=steps, rng=rng)):
+    for step, units in enumerate(
+        poisson_steps(n_units, sample_rate=rate, steps=steps, draw_uniforms=rng.random)
+    ):
         joined[step, units] = True
     per_unit = joined.sum(axis=0)
     assert np.abs(per_unit - steps * rate).max() < 5 * np.sqrt(steps * rate * (1 - rate))
@@ -122,3 +126,22 @@ def test_each_unit_joins_with_the_sample_rate_and_independently() -> None:
 def test_ranks_do_not_share_their_randomness() -> None:
     first, second = os_entropy_generator(), os_entropy_generator()
     assert not np.array_equal(first.random(100), second.random(100))
+
+
+def test_the_secret_uniforms_are_uniform_and_drawn_anew() -> None:
+    """False alarms: under two in a million, by chi-square over 1,000 cells, mean and correlation."""
+    draws = np.concatenate([secret_uniforms(1_000_000), secret_uniforms(1_000_000)])
+    assert draws.min() >= 0
+    counts = np.bincount((draws * 1000).astype(np.int64), minlength=1000)
+    chi_square = float(((counts - 2000) ** 2 / 2000).sum())
+    assert abs(chi_square - 999) < 5.2 * np.sqrt(2 * 999)
+    assert abs(draws.mean() - 0.5) < 5 * np.sqrt(1 / 12 / len(draws))
+    assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 5 / np.sqrt(len(draws))
+    assert not np.array_equal(secret_uniforms(100), secret_uniforms(100))
+
+
+def test_sampling_never_asks_a_seeded_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np.random, "default_rng", None)
+    joined = [len(units) for units in poisson_steps(10_000, sample_rate=0.1, steps=100)]
+    # The sum is binomial of a million trials: six standard deviations are 1,800.
+    assert abs(sum(joined) - 100_000) < 1_800
