@@ -10,6 +10,7 @@ from synth.config.model import Model
 from synth.config.section import Section
 from synth.config.train import Launcher, Train
 from synth.core.entity import Entity
+from synth.core.expression import fault_of
 from synth.core.schema import Kind, Part, PrivacyUnit
 from synth.privacy.budget import Budget, Partitions
 
@@ -277,6 +278,17 @@ class RelationSettings(Section):
     non_negative: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     derived: dict[str, str] = {}
+
+    @field_validator("derived")
+    @classmethod
+    def _looks_at_its_row_alone(cls, derived: dict[str, str]) -> dict[str, str]:
+        for name, text in derived.items():
+            if fault := fault_of(text):
+                raise ValueError(
+                    f"{name}: {text!r} holds {fault}; write it of this row's columns, literals and "
+                    "deterministic functions alone (a column of such a name in backquotes)"
+                )
+        return derived
 
     @property
     def named(self) -> dict[str, str]:

@@ -56,6 +56,12 @@ class Feature:
     depth: int = 0
     bits: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.column.public and len(self.columns) > 1:
+            raise ValueError(
+                f"{self.column.name!r} is made from {len(self.columns)} columns, so it is never public"
+            )
+
     @property
     def name(self) -> str:
         """Name of the coded column."""
@@ -196,6 +202,8 @@ def _gap(low: Column, high: Column) -> Feature:
         edges=None,
         parts=(),
         format=None,
+        public=False,
+        constant=False,
     )
     return Feature(role=Role.GAP, columns=(high.name, low.name), column=column)
 

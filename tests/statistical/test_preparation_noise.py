@@ -99,7 +99,7 @@ def counts_of(name: str) -> np.ndarray:
         (book,) = [codebook for codebook in manifest.codebooks if codebook.column == name]
         assert isinstance(book, CategoricalCodebook | BinnedCodebook)
         if isinstance(book, CategoricalCodebook) and name == "colour":
-            assert {"pale red", "pale blue"} <= set(book.categories), "and, seldom, a public word that noise lifted"
+            assert {"pale red", "pale blue"} <= set(book.categories), "seldom a word more"
             found = dict(zip(book.categories, book.counts[1:], strict=False))
             errors.append([book.counts[0], found["pale red"], found["pale blue"]])
         else:

@@ -1,6 +1,8 @@
 """Features come in the order of their first columns, each made as its relation says."""
 
-from synth.core.feature import Role, box_of, features_of
+import pytest
+
+from synth.core.feature import Feature, Role, box_of, features_of
 from synth.core.schema import Column, Kind, Part, PrivacyUnit, Relations, TableSchema
 
 
@@ -68,3 +70,19 @@ def test_a_gap_of_decimals_has_the_longer_ones_and_none_if_one_is_unknown() -> N
     assert gap(real("a", decimals=2), real("b")).decimals is None
     whole = Column(name="a", spark_type="int", kind=Kind.INTEGER)
     assert gap(whole, Column(name="b", spark_type="int", kind=Kind.INTEGER)).kind is Kind.INTEGER
+
+
+def test_what_is_made_from_two_columns_is_never_public() -> None:
+    low, high = (
+        Column(name=n, spark_type="date", kind=Kind.DATE, public=n == "stop") for n in ("start", "stop")
+    )
+    schema = TableSchema(
+        name="t", columns=(low, high), unit=PrivacyUnit(), relations=Relations(at_most=(("start", "stop"),))
+    )
+    assert {f.name: f.column.public for f in features_of(schema)} == {
+        "start": False,
+        "stop - start": False,
+        "range of stop": True,
+    }
+    with pytest.raises(ValueError, match="never public"):
+        Feature(role=Role.GAP, columns=("stop", "start"), column=high)
