@@ -95,7 +95,8 @@ def _downhill(
     for side in (values[place + 1 :], values[:place][::-1]):
         for value in side:
             other = replace(best, **{axis: value})  # type: ignore[arg-type]  # both axes are floats
-            if not misfit(other) < misfit(best):
+            reached = misfit(best)  # first: the time may end after one trial, which says nothing of another
+            if not misfit(other) < reached:
                 break
             best = other
     return best

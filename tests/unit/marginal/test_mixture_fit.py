@@ -188,7 +188,7 @@ class Valley:
         return abs(math.log(settings.smooth / 0.006)) + abs(math.log(settings.ridge / 0.1))
 
 
-def penalties(columns: int = 2, **asked: float) -> tuple[FitSettings, Valley]:
+def penalties(columns: int = 2, seconds: float = 60, **asked: float) -> tuple[FitSettings, Valley]:
     valley, start = Valley(), [np.full(2, 0.5)] * columns
     measured = [Measurement(scope=(0, 1), values=np.full((2, 2), 25.0), stddev=1.0)]
     settings, _ = chosen(
@@ -197,7 +197,7 @@ def penalties(columns: int = 2, **asked: float) -> tuple[FitSettings, Valley]:
         start,
         MixtureSettings(**asked),  # type: ignore[arg-type]
         n_rows=100,
-        deadline=time.monotonic() + 60,
+        deadline=time.monotonic() + seconds,
         say=lambda *told: None,
     )
     return settings, valley
@@ -221,3 +221,9 @@ def test_where_pairs_were_left_out_no_trial_goes_below_the_least_smoothness() ->
     settings, valley = penalties(columns=3)
     assert settings.smooth == 0.02
     assert min(smooth for smooth, _ in valley.tried) == 0.02
+
+
+def test_with_time_for_one_trial_alone_the_usual_penalties_stay() -> None:
+    """Nothing is taken for better than what was not tried."""
+    settings, valley = penalties(seconds=0)
+    assert valley.tried == [(settings.smooth, settings.ridge)] == [(0.02, 0.0001)]
