@@ -29,7 +29,7 @@ app = typer.Typer(
     help="What was spent on a table: by stage, run and user; and the most that may be.",
     invoke_without_command=True,
 )
-_CONSOLE = Console(highlight=False)
+_CONSOLE = Console(highlight=False, markup=False)
 
 TableName = Annotated[str | None, typer.Option("--table", help="The table's name in its configuration.")]
 LedgerUrl = Annotated[

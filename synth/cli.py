@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from synth.budget_cli import app as budget_app
 from synth.config.load import load_config
@@ -172,10 +173,10 @@ def audit(config: ConfigFiles, workdir: Workdir, set: Overrides = None, debug: D
         table.add_column(name, justify="left" if name in ("check", "") else "right")
     for check in found["checks"]:
         allowed = f"{check['low']:.4g} to {check['high']:.4g}"
-        word = "passes" if check["passes"] else "[bold red]FAILS"
+        word = "passes" if check["passes"] else Text("FAILS", style="bold red")
         table.add_row(check["name"], f"{check['figure']:.4g}", allowed, word)
     table.caption = confidence()
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
     print(f"\nmore in {run.workspace.audit}/audit.json, audit.png")
     if not all(check["passes"] for check in found["checks"]):
         raise typer.Exit(1)
@@ -221,7 +222,7 @@ def plan(
             "epsilon after a stage: if nothing that was paid for is used again; what would go above "
             f"{privacy.epsilon:g} is refused"
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     columns = columns_on_disk(loaded.source)
     if columns is None:

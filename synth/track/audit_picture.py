@@ -28,11 +28,11 @@ def draw_audit(path: Path, *, title: str, checks: Sequence[Mapping[str, Any]]) -
         axes.plot(at, place, marker="o" if check["passes"] else "X", color=colour, markersize=9, zorder=3)
         words = f"{seen:.4g}   (allowed {low:.4g} to {high:.4g})"
         axes.annotate(words, (1.02, place), va="center", fontsize=9, color=colour, annotation_clip=False)
-    axes.set_yticks(range(len(checks)), [check["name"] for check in checks], fontsize=9)
+    axes.set_yticks(range(len(checks)), [check["name"] for check in checks], fontsize=9, parse_math=False)
     axes.set_xticks([])
     axes.set_xlim(0, 1.65)
     axes.invert_yaxis()
-    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_title(title, fontsize=11, loc="left", parse_math=False)
     for side in ("top", "right", "bottom", "left"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, dpi=120)

@@ -41,11 +41,14 @@ def draw_budget(
         )  # fmt: skip
         before = after
     axes.axhline(budget, color="black", linewidth=1, linestyle="--", zorder=1)
-    axes.set_xticks(range(1, len(drawn) + 1), [f"{s}\n{when[:10]}" for s, when, _ in drawn], fontsize=8)
+    axes.set_xticks(
+        range(1, len(drawn) + 1), [f"{s}\n{when[:10]}" for s, when, _ in drawn], fontsize=8, parse_math=False
+    )
     axes.set_ylabel(f"epsilon at delta {delta:g}")
     axes.set_ylim(0, budget * 1.08)
     shown = f"; newest {len(drawn)} of {len(lines)} charges" if skipped else ""
-    axes.set_title(f"Privacy budget of {table}: {before:.3g} of {budget:.3g} spent{shown}")
+    spent = f"Privacy budget of {table}: {before:.3g} of {budget:.3g} spent{shown}"
+    axes.set_title(spent, parse_math=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, dpi=120)
