@@ -16,6 +16,7 @@ from rich.text import Text
 from synth.budget_cli import app as budget_app
 from synth.config.load import load_config
 from synth.config.sections import Config
+from synth.core.address import shown_address
 from synth.core.prepared import PreparedManifest
 from synth.core.usability import Usability
 from synth.errors import SynthError
@@ -260,7 +261,7 @@ def show_end(config: Config, workspace: Workspace, where: str) -> None:
         "synthetic table": f"{generated['rows']} rows in {target}",
         "report": str(workspace.report / "report.html"),
         "ledger": f"synth budget --table {config.name}"
-        + (f" --ledger {config.ledger.url}" if config.ledger.url else "")
+        + (f" --ledger {shown_address(config.ledger.url)}" if config.ledger.url else "")
         + f" --delta {config.privacy.delta:g}",
         "tracked run": where,
         "spent": _spent_in_words(config, privacy, generated),

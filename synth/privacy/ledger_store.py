@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
+from synth.core.address import shown_address
 from synth.errors import ConfigError
 from synth.privacy.ledger_schema import NewerBook, migrate
 
@@ -22,10 +23,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        shown = url.split("?")[0]  # a query may hold a password too
-        if "@" in shown:
-            shown = shown.split("://")[0] + "://..." + shown[shown.rindex("@") :]
-        self._shown, self._ready = shown, False
+        self._shown, self._ready = shown_address(url), False
         try:
             address = sql.make_url(url)
             if address.get_backend_name() == "sqlite" and address.database:

@@ -1,7 +1,6 @@
 """Every call to a tracking store as a plain value, so that it can wait on disk and be sent later."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -115,8 +114,3 @@ def event_from_json(line: str) -> Event:
         fields["status"] = Status(fields["status"])
     event: Event = kind(**fields)
     return event
-
-
-def redact(text: str) -> str:
-    """The text with users and passwords taken out of its addresses."""
-    return re.sub(r"//[^/@\s]*@", "//", text)

@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from synth.core.address import redact, shown_address
 from synth.track.events import (
     AddArtifact,
     AddModel,
@@ -32,7 +33,6 @@ from synth.track.events import (
     Status,
     StoreDown,
     StoreRefused,
-    redact,
 )
 
 _KEY_TAG = "lakesynth.run"
@@ -61,7 +61,7 @@ class MlflowStore:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self._uri = uri
         self._experiment = experiment
-        self._shown_uri = redact(uri)
+        self._shown_uri = shown_address(uri)
         self._run_ids: dict[str, str] = {}
         self._opened: tuple[MlflowClient, str] | None = None
 

@@ -4,9 +4,9 @@ import os
 import re
 
 from synth.config.sections import Track
+from synth.core.address import shown_address
 from synth.errors import ConfigError
 from synth.lake.workspace import Workspace
-from synth.track.events import redact
 from synth.track.spool import SpooledStore
 from synth.track.tracker import RunTracker, Tracker, parent_run
 
@@ -24,14 +24,16 @@ def open_tracker(settings: Track, workspace: Workspace, table: str) -> Tracker:
     scheme = re.split(r"[:+]", uri, maxsplit=1)[0]
     if scheme not in _SCHEMES:
         raise ConfigError(
-            f"track.uri or MLFLOW_TRACKING_URI is {redact(uri)!r}; it must begin with one of "
+            f"track.uri or MLFLOW_TRACKING_URI is {shown_address(uri)!r}; it must begin with one of "
             f"{', '.join(_SCHEMES)}, such as sqlite:///mlflow.db (a plain folder is no longer a store)"
         )
     try:
         from synth.track.mlflow_tracker import MlflowStore
     except ModuleNotFoundError as error:
         raise ConfigError(f"{error.name} is not installed; pip install 'lakesynth[track]'") from error
-    run = parent_run(workspace.run_file, store=redact(uri), experiment=settings.experiment, table=table)
+    run = parent_run(
+        workspace.run_file, store=shown_address(uri), experiment=settings.experiment, table=table
+    )
     store = SpooledStore(
         MlflowStore(uri, experiment=settings.experiment), workspace.root / "private" / "track-spool.jsonl"
     )

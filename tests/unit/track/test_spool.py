@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from synth.core.address import redact
 from synth.track.events import (
     AddModel,
     End,
@@ -15,7 +16,6 @@ from synth.track.events import (
     StoreRefused,
     event_from_json,
     event_to_json,
-    redact,
 )
 from synth.track.memory import MemoryStore
 from synth.track.spool import SpooledStore
