@@ -37,10 +37,10 @@ def test_an_audit_passes_costs_nothing_and_leaves_its_picture(trained: Project) 
     assert len(trained.entries()) == entries
 
 
-def test_a_kind_without_dp_sgd_has_nothing_to_audit(trained: Project) -> None:
-    done = inside(*trained.arguments("audit", "model.kind=marginal"))
+def test_without_privacy_there_is_no_claim_to_audit(trained: Project) -> None:
+    done = inside(*trained.arguments("audit", "privacy.epsilon=null"))
     assert done.code == 2
-    assert "audit is for kinds" in done.error
+    assert "there is no claim to audit" in done.error
 
 
 def test_a_fixed_column_is_fixed_in_every_row_and_a_rebalanced_one_on_average(trained: Project) -> None:
