@@ -10,7 +10,8 @@ import synth
 HEAVY = ("pyspark", "torch", "opacus", "horovod", "mlflow", "jax", "mbi")
 LIGHT = ("stages", "core", "privacy", "config", "scan", "mask", "prepare", "generate", "lake")
 NEEDS_SPARK = tuple(
-    f"synth.lake.{name}" for name in ("batches", "csv_files", "readable", "session", "tables", "targets")
+    f"synth.lake.{name}"
+    for name in ("apart", "batches", "csv_files", "readable", "session", "tables", "targets")
 )
 
 

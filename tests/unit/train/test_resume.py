@@ -68,7 +68,11 @@ def run(
         shard=read_shard(spec.prepared, manifest, rank=0, size=1),
         row_weight=1.0,
         collective=sums,
-        randomness=Randomness(sampling=np.random.default_rng(0), draw_noise=draw_noise),
+        randomness=Randomness(
+            sampling=np.random.default_rng(0),
+            draw_noise=draw_noise,
+            draw_uniforms=np.random.default_rng(1).random,
+        ),
         report=(lines if lines is not None else []).append,
     )
     return training
