@@ -266,6 +266,8 @@ def fault_of(expression: str) -> str | None:
             return f"the character {text!r}"
         if kind != "word":
             continue
+        if calls and index > 0 and tokens[index - 1][1] == ".":
+            return f"the function {text} of another place"
         if calls and text.lower() not in FUNCTIONS | _WORDS_BEFORE_A_PARENTHESIS:
             return f"the function {text}"
         if _NEVER_BARE.fullmatch(text) and not _is_inner_from(text, expression[:start]):

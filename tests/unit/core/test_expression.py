@@ -48,6 +48,8 @@ def test_what_follows_from_the_row_passes(text: str) -> None:
         ("(WITH x AS (SELECT 1) SELECT * FROM x)", "WITH"),
         ("a IN (FROM t |> SELECT b)", "FROM"),
         ("my_udf(a)", "my_udf"),
+        ("lake.upper(a)", "upper of another place"),
+        ("`lake` . upper (a)", "upper of another place"),
         ("raise_error(a)", "raise_error"),
         ("{{secret}}", "{"),
         ("'it''s' + (FROM t)", "FROM"),
