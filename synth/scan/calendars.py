@@ -14,6 +14,7 @@ from synth.scan.spellings import (
     OTHER_STAMPS,
     STAMPS,
     TIMES,
+    VALUE_CLASSES,
     YEARS,
     ZONED,
 )
@@ -208,7 +209,9 @@ def dates(counts: ClassCounts, usual_format: str = ISO_DATE) -> Calendar:
     for format in others:
         new = tuple(name for name in _READ_DATES[format] if name not in classes)
         is_told_apart = not set(_READ_DATES[format]) & set(classes)
-        if is_told_apart and len(formats) < _MOST_FORMATS and counts.surely_hold(new, _FRACTIONS_OCCUR):
+        # The first of the others is the best of nearly a hundred by its count.
+        is_sure = counts.surely_hold(new, _FRACTIONS_OCCUR, among=len(VALUE_CLASSES))
+        if is_told_apart and len(formats) < _MOST_FORMATS and is_sure:
             formats.append(format)
             classes.update(dict.fromkeys(new))
     return Calendar(format="|".join(formats), classes=tuple(classes))
